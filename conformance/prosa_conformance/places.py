@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""Where the spec's files are, and which loopback addresses and ports a test may use."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from prosa_conformance.outcome import Inconclusive
+
+PACKAGE = Path(__file__).parent
+SUITE = PACKAGE / "suite"
+SPEC = Path(os.environ.get("PROSA_SPEC", PACKAGE.parents[1] / "spec"))
+FIRST_PORT = 20000
+_EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+class Ports:
+    """Hands out (127.x.y.z, port) pairs, each once; ports lie below the ephemeral range."""
+
+    def __init__(self, salt: int) -> None:
+        self._next = salt % 50000
+        self._last_port = min(_ephemeral_low(), 32768) - 1
+
+    def take(self) -> tuple[str, int]:
+        """A pair that nobody listens on now."""
+        for _ in range(1000):
+            self._next += 1
+            host = f"127.{1 + self._next // 250 % 250}.{1 + self._next % 250}.1"
+            port = FIRST_PORT + self._next % (self._last_port - FIRST_PORT)
+            for address in (host, "127.0.0.1"):
+                if _is_free(address, port):
+                    return address, port
+        raise Inconclusive("no free address and port on the loopback interface")
+
+
+def _ephemeral_low() -> int:
+    try:
+        return int(_EPHEMERAL.read_text().split()[0])
+    except OSError:
+        return 32768
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""Everything that happened in one test, in order, with monotonic times.
+
+The failure text, the sequence diagram and the checkers read it; nothing in it decides.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from prosa_conformance.outcome import Guilty
+
+
+class Kind(StrEnum):
+    CONNECT = "connect"
+    SENT = "sent"
+    RECEIVED = "received"
+    FIN = "fin"
+    RESET = "reset"
+    SHUT = "shut"
+    CLOSE = "close"
+    PROGRAM = "program"
+    TYPED = "typed"
+    PRINTED = "printed"
+    NOTE = "note"
+
+
+@dataclass(frozen=True)
+class Event:
+    """`actor` is who did it or whom it reached: a scripted peer's name or "program"."""
+
+    at: float
+    actor: str
+    kind: Kind
+    what: str
+    octets: bytes = b""
+    guilty: Guilty | None = None
+
+
+@dataclass
+class Transcript:
+    events: list[Event] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+
+    def add(
+        self, actor: str, kind: Kind, what: str, octets: bytes = b"", guilty: Guilty | None = None
+    ) -> None:
+        self.events.append(Event(time.monotonic(), actor, kind, what, octets, guilty))
+
+    def note(self, what: str) -> None:
+        self.add("suite", Kind.NOTE, what)
+
+    def guilty(self) -> Guilty | None:
+        """The octets most likely to be looked at: the last ones marked, else the last received."""
+        marked = [event.guilty for event in self.events if event.guilty is not None]
+        if marked:
+            return marked[-1]
+        received = [event for event in self.events if event.kind is Kind.RECEIVED]
+        return Guilty(received[-1].octets) if received else None
+
+    def steps(self, most: int = 30) -> list[str]:
+        """The numbered course of the test; a long one keeps its beginning and its end."""
+        lines = [_step(event, self.started) for event in self.events]
+        numbered = [f"{number:3}. {line}" for number, line in enumerate(lines, 1)]
+        if len(numbered) <= most:
+            return numbered
+        head, tail = most // 3, most - most // 3 - 1
+        left_out = len(numbered) - head - tail
+        return [*numbered[:head], f"     ... {left_out} steps left out ...", *numbered[-tail:]]
+
+
+def _step(event: Event, started: float) -> str:
+    verb = {
+        Kind.CONNECT: "connects",
+        Kind.SENT: "sends",
+        Kind.RECEIVED: "gets",
+        Kind.FIN: "sees the end of the stream (FIN)",
+        Kind.RESET: "sees the connection reset (RST)",
+        Kind.SHUT: "shuts its sending side down",
+        Kind.CLOSE: "closes",
+        Kind.TYPED: "is told on stdin:",
+        Kind.PRINTED: "prints:",
+    }.get(event.kind, "")
+    words = " ".join(word for word in (event.actor, verb, event.what) if word)
+    return f"[{event.at - started:7.3f} s] {words}"
