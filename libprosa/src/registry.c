@@ -5,7 +5,7 @@
 /* clang-format off */
 #include <prosa/registry.h>
 
-const struct prosa_field_spec prosa_fields[PROSA_FIELDS_COUNT] = {
+const struct prosa_field_spec prosa_registry_fields[PROSA_FIELDS_COUNT] = {
     {PROSA_TAG_VERSIONS, PROSA_KIND_VERSIONS, "versions", UINT64_C(1), UINT64_C(8)},
     {PROSA_TAG_NONCE, PROSA_KIND_NONCE, "nonce", UINT64_C(32), UINT64_C(32)},
     {PROSA_TAG_CLIENT_KEY, PROSA_KIND_KEY, "client_key", UINT64_C(32), UINT64_C(32)},
@@ -72,149 +72,149 @@ const struct prosa_field_spec prosa_fields[PROSA_FIELDS_COUNT] = {
 };
 
 static const struct prosa_field_spec *const fields_of_HELLO[] = {
-    &prosa_fields[0], /* versions */
-    &prosa_fields[1], /* nonce */
-    &prosa_fields[2], /* client_key */
-    &prosa_fields[3], /* features */
-    &prosa_fields[4], /* target */
+    &prosa_registry_fields[0], /* versions */
+    &prosa_registry_fields[1], /* nonce */
+    &prosa_registry_fields[2], /* client_key */
+    &prosa_registry_fields[3], /* features */
+    &prosa_registry_fields[4], /* target */
 };
 
 static const struct prosa_field_spec *const fields_of_CHALLENGE[] = {
-    &prosa_fields[0], /* versions */
-    &prosa_fields[1], /* nonce */
-    &prosa_fields[3], /* features */
-    &prosa_fields[5], /* version */
-    &prosa_fields[6], /* server_key */
-    &prosa_fields[9], /* max_frame */
-    &prosa_fields[10], /* max_rooms */
-    &prosa_fields[11], /* max_window */
-    &prosa_fields[12], /* token_rate */
-    &prosa_fields[13], /* token_burst */
-    &prosa_fields[14], /* member_limit */
-    &prosa_fields[15], /* undecided_limit */
-    &prosa_fields[16], /* output_limit */
-    &prosa_fields[17], /* handshake_ms */
-    &prosa_fields[18], /* ping_after_ms */
-    &prosa_fields[19], /* dead_after_ms */
-    &prosa_fields[20], /* slow_ms */
-    &prosa_fields[21], /* linger_ms */
-    &prosa_fields[62], /* handshake_sig */
+    &prosa_registry_fields[0], /* versions */
+    &prosa_registry_fields[1], /* nonce */
+    &prosa_registry_fields[3], /* features */
+    &prosa_registry_fields[5], /* version */
+    &prosa_registry_fields[6], /* server_key */
+    &prosa_registry_fields[9], /* max_frame */
+    &prosa_registry_fields[10], /* max_rooms */
+    &prosa_registry_fields[11], /* max_window */
+    &prosa_registry_fields[12], /* token_rate */
+    &prosa_registry_fields[13], /* token_burst */
+    &prosa_registry_fields[14], /* member_limit */
+    &prosa_registry_fields[15], /* undecided_limit */
+    &prosa_registry_fields[16], /* output_limit */
+    &prosa_registry_fields[17], /* handshake_ms */
+    &prosa_registry_fields[18], /* ping_after_ms */
+    &prosa_registry_fields[19], /* dead_after_ms */
+    &prosa_registry_fields[20], /* slow_ms */
+    &prosa_registry_fields[21], /* linger_ms */
+    &prosa_registry_fields[62], /* handshake_sig */
 };
 
 static const struct prosa_field_spec *const fields_of_AUTH[] = {
-    &prosa_fields[22], /* nick */
-    &prosa_fields[23], /* display */
-    &prosa_fields[62], /* handshake_sig */
+    &prosa_registry_fields[22], /* nick */
+    &prosa_registry_fields[23], /* display */
+    &prosa_registry_fields[62], /* handshake_sig */
 };
 
 static const struct prosa_field_spec *const fields_of_WELCOME[] = {
-    &prosa_fields[7], /* session */
-    &prosa_fields[8], /* time */
+    &prosa_registry_fields[7], /* session */
+    &prosa_registry_fields[8], /* time */
 };
 
 static const struct prosa_field_spec *const fields_of_JOIN[] = {
-    &prosa_fields[24], /* room */
-    &prosa_fields[26], /* epoch */
-    &prosa_fields[27], /* send_window */
-    &prosa_fields[28], /* recv_window */
-    &prosa_fields[29], /* after_seq */
+    &prosa_registry_fields[24], /* room */
+    &prosa_registry_fields[26], /* epoch */
+    &prosa_registry_fields[27], /* send_window */
+    &prosa_registry_fields[28], /* recv_window */
+    &prosa_registry_fields[29], /* after_seq */
 };
 
 static const struct prosa_field_spec *const fields_of_JOINED[] = {
-    &prosa_fields[24], /* room */
-    &prosa_fields[25], /* room_id */
-    &prosa_fields[26], /* epoch */
-    &prosa_fields[30], /* granted_window */
-    &prosa_fields[31], /* last_counter */
-    &prosa_fields[32], /* limit_counter */
-    &prosa_fields[35], /* head_seq */
-    &prosa_fields[36], /* oldest_seq */
-    &prosa_fields[37], /* start_seq */
+    &prosa_registry_fields[24], /* room */
+    &prosa_registry_fields[25], /* room_id */
+    &prosa_registry_fields[26], /* epoch */
+    &prosa_registry_fields[30], /* granted_window */
+    &prosa_registry_fields[31], /* last_counter */
+    &prosa_registry_fields[32], /* limit_counter */
+    &prosa_registry_fields[35], /* head_seq */
+    &prosa_registry_fields[36], /* oldest_seq */
+    &prosa_registry_fields[37], /* start_seq */
 };
 
 static const struct prosa_field_spec *const fields_of_LEAVE[] = {
-    &prosa_fields[25], /* room_id */
+    &prosa_registry_fields[25], /* room_id */
 };
 
 static const struct prosa_field_spec *const fields_of_MEMBER[] = {
-    &prosa_fields[22], /* nick */
-    &prosa_fields[25], /* room_id */
-    &prosa_fields[40], /* event */
-    &prosa_fields[41], /* member_key */
-    &prosa_fields[42], /* at_seq */
-    &prosa_fields[43], /* count */
+    &prosa_registry_fields[22], /* nick */
+    &prosa_registry_fields[25], /* room_id */
+    &prosa_registry_fields[40], /* event */
+    &prosa_registry_fields[41], /* member_key */
+    &prosa_registry_fields[42], /* at_seq */
+    &prosa_registry_fields[43], /* count */
 };
 
 static const struct prosa_field_spec *const fields_of_PUBLISH[] = {
-    &prosa_fields[22], /* nick */
-    &prosa_fields[23], /* display */
-    &prosa_fields[25], /* room_id */
-    &prosa_fields[44], /* author_key */
-    &prosa_fields[45], /* counter */
-    &prosa_fields[46], /* sent_at */
-    &prosa_fields[47], /* text */
-    &prosa_fields[48], /* reply_to */
-    &prosa_fields[57], /* author_sig */
+    &prosa_registry_fields[22], /* nick */
+    &prosa_registry_fields[23], /* display */
+    &prosa_registry_fields[25], /* room_id */
+    &prosa_registry_fields[44], /* author_key */
+    &prosa_registry_fields[45], /* counter */
+    &prosa_registry_fields[46], /* sent_at */
+    &prosa_registry_fields[47], /* text */
+    &prosa_registry_fields[48], /* reply_to */
+    &prosa_registry_fields[57], /* author_sig */
 };
 
 static const struct prosa_field_spec *const fields_of_DELIVER[] = {
-    &prosa_fields[22], /* nick */
-    &prosa_fields[23], /* display */
-    &prosa_fields[25], /* room_id */
-    &prosa_fields[44], /* author_key */
-    &prosa_fields[45], /* counter */
-    &prosa_fields[46], /* sent_at */
-    &prosa_fields[47], /* text */
-    &prosa_fields[48], /* reply_to */
-    &prosa_fields[57], /* author_sig */
-    &prosa_fields[58], /* room_seq */
-    &prosa_fields[59], /* server_time */
-    &prosa_fields[60], /* prev_hash */
+    &prosa_registry_fields[22], /* nick */
+    &prosa_registry_fields[23], /* display */
+    &prosa_registry_fields[25], /* room_id */
+    &prosa_registry_fields[44], /* author_key */
+    &prosa_registry_fields[45], /* counter */
+    &prosa_registry_fields[46], /* sent_at */
+    &prosa_registry_fields[47], /* text */
+    &prosa_registry_fields[48], /* reply_to */
+    &prosa_registry_fields[57], /* author_sig */
+    &prosa_registry_fields[58], /* room_seq */
+    &prosa_registry_fields[59], /* server_time */
+    &prosa_registry_fields[60], /* prev_hash */
 };
 
 static const struct prosa_field_spec *const fields_of_ACK[] = {
-    &prosa_fields[25], /* room_id */
-    &prosa_fields[32], /* limit_counter */
-    &prosa_fields[33], /* acked_counter */
-    &prosa_fields[34], /* acked_seq */
-    &prosa_fields[38], /* seen_seq */
-    &prosa_fields[39], /* limit_seq */
+    &prosa_registry_fields[25], /* room_id */
+    &prosa_registry_fields[32], /* limit_counter */
+    &prosa_registry_fields[33], /* acked_counter */
+    &prosa_registry_fields[34], /* acked_seq */
+    &prosa_registry_fields[38], /* seen_seq */
+    &prosa_registry_fields[39], /* limit_seq */
 };
 
 static const struct prosa_field_spec *const fields_of_CHECKPOINT[] = {
-    &prosa_fields[8], /* time */
-    &prosa_fields[25], /* room_id */
-    &prosa_fields[49], /* seq */
-    &prosa_fields[50], /* chain */
-    &prosa_fields[61], /* server_sig */
+    &prosa_registry_fields[8], /* time */
+    &prosa_registry_fields[25], /* room_id */
+    &prosa_registry_fields[49], /* seq */
+    &prosa_registry_fields[50], /* chain */
+    &prosa_registry_fields[61], /* server_sig */
 };
 
 static const struct prosa_field_spec *const fields_of_PING[] = {
-    &prosa_fields[51], /* opaque */
+    &prosa_registry_fields[51], /* opaque */
 };
 
 static const struct prosa_field_spec *const fields_of_PONG[] = {
-    &prosa_fields[51], /* opaque */
+    &prosa_registry_fields[51], /* opaque */
 };
 
 static const struct prosa_field_spec *const fields_of_ERROR[] = {
-    &prosa_fields[24], /* room */
-    &prosa_fields[25], /* room_id */
-    &prosa_fields[45], /* counter */
-    &prosa_fields[52], /* code */
-    &prosa_fields[53], /* reason */
-    &prosa_fields[54], /* after_ms */
-    &prosa_fields[55], /* ref_type */
-    &prosa_fields[56], /* clause */
+    &prosa_registry_fields[24], /* room */
+    &prosa_registry_fields[25], /* room_id */
+    &prosa_registry_fields[45], /* counter */
+    &prosa_registry_fields[52], /* code */
+    &prosa_registry_fields[53], /* reason */
+    &prosa_registry_fields[54], /* after_ms */
+    &prosa_registry_fields[55], /* ref_type */
+    &prosa_registry_fields[56], /* clause */
 };
 
 static const struct prosa_field_spec *const fields_of_BYE[] = {
-    &prosa_fields[52], /* code */
-    &prosa_fields[53], /* reason */
-    &prosa_fields[54], /* after_ms */
+    &prosa_registry_fields[52], /* code */
+    &prosa_registry_fields[53], /* reason */
+    &prosa_registry_fields[54], /* after_ms */
 };
 
-const struct prosa_frame_spec prosa_frames[PROSA_FRAMES_COUNT] = {
+const struct prosa_frame_spec prosa_registry_frames[PROSA_FRAMES_COUNT] = {
     {PROSA_FRAME_HELLO, PROSA_FROM_CLIENT, "HELLO", fields_of_HELLO, 5, 0x1Fu},
     {PROSA_FRAME_CHALLENGE, PROSA_FROM_SERVER, "CHALLENGE", fields_of_CHALLENGE, 19, 0x7FFFFu},
     {PROSA_FRAME_AUTH, PROSA_FROM_CLIENT, "AUTH", fields_of_AUTH, 3, 0x5u},
@@ -233,7 +233,7 @@ const struct prosa_frame_spec prosa_frames[PROSA_FRAMES_COUNT] = {
     {PROSA_FRAME_BYE, PROSA_FROM_BOTH, "BYE", fields_of_BYE, 3, 0x1u},
 };
 
-const struct prosa_rule_spec prosa_rules[PROSA_RULES_COUNT] = {
+const struct prosa_rule_spec prosa_registry_rules[PROSA_RULES_COUNT] = {
     {PROSA_FRAME_ACK, PROSA_FROM_SERVER, 0, 0x0u, 0x0u, 0xFu, 0x30u},
     {PROSA_FRAME_ACK, PROSA_FROM_CLIENT, 0, 0x0u, 0x0u, 0x31u, 0xEu},
     {PROSA_FRAME_JOIN, PROSA_FROM_BOTH, 0, 0x0u, 0x2u, 0x10u, 0x0u},
@@ -242,7 +242,7 @@ const struct prosa_rule_spec prosa_rules[PROSA_RULES_COUNT] = {
     {PROSA_FRAME_MEMBER, PROSA_FROM_BOTH, PROSA_TAG_EVENT, 0x20u, 0x0u, 0x36u, 0x9u},
 };
 
-const struct prosa_code_spec prosa_codes[PROSA_CODES_COUNT] = {
+const struct prosa_code_spec prosa_registry_codes[PROSA_CODES_COUNT] = {
     {PROSA_CODE_BAD_FRAME, PROSA_FRAME_ERROR, false, "BAD_FRAME", "the octets are no frame or the fields are not those of its type"},
     {PROSA_CODE_UNSUPPORTED, PROSA_FRAME_ERROR, false, "UNSUPPORTED", "a critical type, tag or version that the receiver does not know"},
     {PROSA_CODE_TOO_LARGE, PROSA_FRAME_ERROR, false, "TOO_LARGE", "length above the cap of the current state"},
@@ -278,7 +278,7 @@ const struct prosa_code_spec prosa_codes[PROSA_CODES_COUNT] = {
     {PROSA_CODE_INTERNAL, PROSA_FRAME_ERROR, true, "INTERNAL", "the sender failed, the peer did nothing wrong"},
 };
 
-const struct prosa_class_spec prosa_classes[PROSA_CLASSES_COUNT] = {
+const struct prosa_class_spec prosa_registry_classes[PROSA_CLASSES_COUNT] = {
     {1, true, "malformed", "a bug: do not retry"},
     {2, true, "authentication", "not with the same credentials"},
     {3, true, "state or flow", "may reconnect"},
@@ -287,7 +287,7 @@ const struct prosa_class_spec prosa_classes[PROSA_CLASSES_COUNT] = {
     {6, true, "going away", "reconnect after after_ms, unless the code says otherwise"},
 };
 
-const struct prosa_event_spec prosa_events[PROSA_EVENTS_COUNT] = {
+const struct prosa_event_spec prosa_registry_events[PROSA_EVENTS_COUNT] = {
     {PROSA_EVENT_HERE, "here"},
     {PROSA_EVENT_JOINED, "joined"},
     {PROSA_EVENT_LEFT, "left"},
@@ -295,7 +295,7 @@ const struct prosa_event_spec prosa_events[PROSA_EVENTS_COUNT] = {
     {PROSA_EVENT_COUNT, "count"},
 };
 
-const uint16_t prosa_grease_tags[PROSA_GREASE_TAGS_COUNT] = {
+const uint16_t prosa_registry_grease_tags[PROSA_GREASE_TAGS_COUNT] = {
     0x0A0B,
     0x1A1B,
     0x2A2B,
@@ -314,7 +314,7 @@ const uint16_t prosa_grease_tags[PROSA_GREASE_TAGS_COUNT] = {
     0xFAFB,
 };
 
-const uint8_t prosa_grease_types[PROSA_GREASE_TYPES_COUNT] = {
+const uint8_t prosa_registry_grease_types[PROSA_GREASE_TYPES_COUNT] = {
     0x4B,
     0x8B,
     0xCB,

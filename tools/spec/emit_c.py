@@ -112,18 +112,18 @@ def tables(registry: Registry) -> str:
         "spec/registry.yaml: do not edit.\n */\n/* clang-format off */\n#include <prosa/registry.h>\n",
         _fields(registry),
         _frames(registry),
-        _table("struct prosa_rule_spec", "prosa_rules", "PROSA_RULES_COUNT",
+        _table("struct prosa_rule_spec", "prosa_registry_rules", "PROSA_RULES_COUNT",
                (_rule(registry, rule) for rule in registry.rules)),
-        _table("struct prosa_code_spec", "prosa_codes", "PROSA_CODES_COUNT",
+        _table("struct prosa_code_spec", "prosa_registry_codes", "PROSA_CODES_COUNT",
                (_code(code) for code in registry.codes)),
-        _table("struct prosa_class_spec", "prosa_classes", "PROSA_CLASSES_COUNT",
+        _table("struct prosa_class_spec", "prosa_registry_classes", "PROSA_CLASSES_COUNT",
                (f"{{{c.value}, {_bool(c.closes)}, {_string(c.name)}, {_string(c.client)}}}"
                 for c in registry.classes)),
-        _table("struct prosa_event_spec", "prosa_events", "PROSA_EVENTS_COUNT",
+        _table("struct prosa_event_spec", "prosa_registry_events", "PROSA_EVENTS_COUNT",
                (f"{{PROSA_EVENT_{e.name.upper()}, {_string(e.name)}}}" for e in registry.events)),
-        _table("uint16_t", "prosa_grease_tags", "PROSA_GREASE_TAGS_COUNT",
+        _table("uint16_t", "prosa_registry_grease_tags", "PROSA_GREASE_TAGS_COUNT",
                (f"0x{tag:04X}" for tag in registry.grease_tags)),
-        _table("uint8_t", "prosa_grease_types", "PROSA_GREASE_TYPES_COUNT",
+        _table("uint8_t", "prosa_registry_grease_types", "PROSA_GREASE_TYPES_COUNT",
                (f"0x{type_:02X}" for type_ in registry.grease_types)),
     ]
     return "\n".join(parts)
@@ -171,17 +171,17 @@ def _constants(registry: Registry) -> Iterable[str]:
 
 def _declarations(registry: Registry) -> str:
     rows = (
-        ("struct prosa_field_spec", "prosa_fields", "PROSA_FIELDS_COUNT", len(registry.fields),
+        ("struct prosa_field_spec", "prosa_registry_fields", "PROSA_FIELDS_COUNT", len(registry.fields),
          "ascending by tag"),
-        ("struct prosa_frame_spec", "prosa_frames", "PROSA_FRAMES_COUNT", len(registry.frames),
+        ("struct prosa_frame_spec", "prosa_registry_frames", "PROSA_FRAMES_COUNT", len(registry.frames),
          "ascending by type"),
-        ("struct prosa_rule_spec", "prosa_rules", "PROSA_RULES_COUNT", len(registry.rules), ""),
-        ("struct prosa_code_spec", "prosa_codes", "PROSA_CODES_COUNT", len(registry.codes),
+        ("struct prosa_rule_spec", "prosa_registry_rules", "PROSA_RULES_COUNT", len(registry.rules), ""),
+        ("struct prosa_code_spec", "prosa_registry_codes", "PROSA_CODES_COUNT", len(registry.codes),
          "ascending by code"),
-        ("struct prosa_class_spec", "prosa_classes", "PROSA_CLASSES_COUNT", len(registry.classes), ""),
-        ("struct prosa_event_spec", "prosa_events", "PROSA_EVENTS_COUNT", len(registry.events), ""),
-        ("uint16_t", "prosa_grease_tags", "PROSA_GREASE_TAGS_COUNT", len(registry.grease_tags), ""),
-        ("uint8_t", "prosa_grease_types", "PROSA_GREASE_TYPES_COUNT", len(registry.grease_types), ""),
+        ("struct prosa_class_spec", "prosa_registry_classes", "PROSA_CLASSES_COUNT", len(registry.classes), ""),
+        ("struct prosa_event_spec", "prosa_registry_events", "PROSA_EVENTS_COUNT", len(registry.events), ""),
+        ("uint16_t", "prosa_registry_grease_tags", "PROSA_GREASE_TAGS_COUNT", len(registry.grease_tags), ""),
+        ("uint8_t", "prosa_registry_grease_types", "PROSA_GREASE_TYPES_COUNT", len(registry.grease_types), ""),
     )
     counts = "".join(f"#define {count} {size}\n" for _, _, count, size, _ in rows)
     tables_ = "".join(
@@ -191,7 +191,7 @@ def _declarations(registry: Registry) -> str:
 
 
 def _fields(registry: Registry) -> str:
-    return _table("struct prosa_field_spec", "prosa_fields", "PROSA_FIELDS_COUNT", (
+    return _table("struct prosa_field_spec", "prosa_registry_fields", "PROSA_FIELDS_COUNT", (
         f"{{PROSA_TAG_{f.name.upper()}, PROSA_KIND_{f.kind.upper()}, {_string(f.name)}, "
         f"UINT64_C({f.min}), UINT64_C({f.max})}}" for f in registry.fields))
 
@@ -200,10 +200,10 @@ def _frames(registry: Registry) -> str:
     index = {field.name: i for i, field in enumerate(registry.fields)}
     lists = "\n".join(
         f"static const struct prosa_field_spec *const fields_of_{frame.name}[] = {{\n"
-        + "".join(f"    &prosa_fields[{index[f.name]}], /* {f.name} */\n" for f in frame.fields)
+        + "".join(f"    &prosa_registry_fields[{index[f.name]}], /* {f.name} */\n" for f in frame.fields)
         + "};\n"
         for frame in registry.frames)
-    rows = _table("struct prosa_frame_spec", "prosa_frames", "PROSA_FRAMES_COUNT", (
+    rows = _table("struct prosa_frame_spec", "prosa_registry_frames", "PROSA_FRAMES_COUNT", (
         f"{{PROSA_FRAME_{f.name}, {SENDER[f.sender]}, {_string(f.name)}, fields_of_{f.name}, "
         f"{len(f.fields)}, {_set(f, (x.name for x in f.fields if x.name not in f.optional))}}}"
         for f in registry.frames))
