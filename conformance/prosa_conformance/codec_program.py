@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from collections.abc import Callable
 from typing import TextIO
 
-from prosa_conformance import codec, crypto
+from prosa_conformance import codec, crypto, kinds
 from prosa_conformance.codec import Decoded, Frame, Ignored, Partial, Rejected
 from prosa_conformance.schema import FRAMES, LIMITS
 
@@ -35,6 +36,13 @@ def octets(word: str) -> bytes:
         raise Malformed(word) from error
 
 
+def u64(word: str) -> int:
+    """A decimal number of at most 64 bits."""
+    if not (word.isascii() and word.isdecimal()) or int(word) >= 2**64:
+        raise Malformed(word)
+    return int(word)
+
+
 def _verdict(good: bool) -> str:
     return "valid" if good else "invalid"
 
@@ -52,9 +60,9 @@ def _whole_frame(word: str, *names: str) -> tuple[Frame, bytes]:
 
 
 def answer_decode(sender: str, cap: str, word: str) -> Reply:
-    if sender not in ("client", "server") or not cap.isdecimal():
+    if sender not in ("client", "server"):
         raise Malformed(sender)
-    match codec.decode(octets(word), sender, int(cap)):
+    match codec.decode(octets(word), sender, u64(cap)):
         case Partial():
             return {"verdict": "partial"}
         case Rejected(code=code):
@@ -103,6 +111,8 @@ def answer_message(word: str) -> Reply:
 
 def answer_room_id(server_key: str, epoch: str, room: str, client_key: str | None = None) -> Reply:
     client = None if client_key is None else octets(client_key)
+    if not kinds.PATTERN["room"].fullmatch(room.encode()):
+        raise Malformed(room)
     return {"room_id": crypto.room_id(octets(server_key), octets(epoch), room, client).hex()}
 
 
@@ -129,9 +139,7 @@ def answer_chain_start(room: str) -> Reply:
 
 
 def answer_chain(previous: str, room_seq: str, server_time: str, identity: str) -> Reply:
-    if not (room_seq.isdecimal() and server_time.isdecimal()):
-        raise Malformed(room_seq)
-    return {"hash": crypto.chain(octets(previous), int(room_seq), int(server_time), octets(identity)).hex()}
+    return {"hash": crypto.chain(octets(previous), u64(room_seq), u64(server_time), octets(identity)).hex()}
 
 
 def answer_checkpoint(server_key: str, word: str) -> Reply:
@@ -160,9 +168,17 @@ def answer(line: str) -> Reply:
     if request is None:
         return {"verdict": "unsupported"}
     try:
-        return request(*words[1:])
-    except (Malformed, TypeError, OverflowError):
+        return request(*_arguments(request, words[1:]))
+    except Malformed:
         return {"verdict": "unsupported"}
+
+
+def _arguments(request: Callable[..., Reply], words: list[str]) -> list[str]:
+    parameters = inspect.signature(request).parameters.values()
+    needed = sum(parameter.default is parameter.empty for parameter in parameters)
+    if not needed <= len(words) <= len(parameters):
+        raise Malformed(" ".join(words))
+    return words
 
 
 def to_line(reply: Reply) -> str:
@@ -180,7 +196,8 @@ def main() -> int:
     if not crypto.library_is_cofactorless():
         print("the Ed25519 library accepts key-mixed-order: refusing to run (KEY-07)", file=sys.stderr)
         return 1
-    serve(sys.stdin, sys.stdout)
+    with open(0, encoding="utf-8", errors="replace", closefd=False) as requests:
+        serve(requests, sys.stdout)
     return 0
 
 

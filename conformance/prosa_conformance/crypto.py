@@ -40,6 +40,15 @@ LOW_ORDER_ENCODINGS = tuple(
     )
 )
 
+# KEY-07: the vector key-mixed-order. A is a good key plus a point of order 8, so that the
+# cofactored equation holds and the cofactorless one does not.
+MIXED_ORDER_KEY = bytes.fromhex("1965b79abed89ab3813e7d047b1290199b2f8ca77ac71940c2bc79c2954835da")
+MIXED_ORDER_SIGNATURE = bytes.fromhex(
+    "077f9ddc0144af4d16de9db597e2f8936e1732eb148c2eb3abaeaa30b13e3a57"
+    "8adf076fc419046ef2a5a07c2f5e8e3dc863be863e20c9392688a71f34825407"
+)
+MIXED_ORDER_MESSAGE = b"cofactored or cofactorless?"
+
 
 def sha256(*parts: bytes) -> bytes:
     return hashlib.sha256(b"".join(parts)).digest()
@@ -67,11 +76,21 @@ def verify(key: bytes, signature: bytes, message: bytes) -> bool:
         return False
     if int.from_bytes(signature[32:], "little") >= L:
         return False
+    return _equation_holds(key, signature, message)
+
+
+def _equation_holds(key: bytes, signature: bytes, message: bytes) -> bool:
+    """KEY-05: what the library says, cofactorless if it is a suitable one."""
     try:
         bindings.crypto_sign_open(signature + message, key)
     except BadSignatureError:
         return False
     return True
+
+
+def library_is_cofactorless() -> bool:
+    """KEY-07: ask the library itself; a program that gets False refuses to run."""
+    return not _equation_holds(MIXED_ORDER_KEY, MIXED_ORDER_SIGNATURE, MIXED_ORDER_MESSAGE)
 
 
 def public_key(seed: bytes) -> bytes:
