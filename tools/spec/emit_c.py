@@ -24,6 +24,8 @@ HEADER = """\
 #include <stddef.h>
 #include <stdint.h>
 
+#include <prosa/bytes.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -185,7 +187,7 @@ def _declarations(registry: Registry) -> str:
     )
     counts = "".join(f"#define {count} {size}\n" for _, _, count, size, _ in rows)
     tables_ = "".join(
-        f"extern const {type_} {name}[{count}];" + (f" /* {doc} */\n" if doc else "\n")
+        f"PROSA_API extern const {type_} {name}[{count}];" + (f" /* {doc} */\n" if doc else "\n")
         for type_, name, count, _, doc in rows)
     return f"{counts}\n{tables_}"
 

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from spec import emit_c, model
+from spec import emit_c, emit_lua, emit_python, model
 
 
 def outputs(root: Path) -> dict[Path, str]:
@@ -12,4 +12,6 @@ def outputs(root: Path) -> dict[Path, str]:
     return {
         root / "libprosa/include/prosa/registry.h": emit_c.header(registry),
         root / "libprosa/src/registry.c": emit_c.tables(registry),
+        root / "conformance/prosa_conformance/registry.py": emit_python.text(registry),
+        root / "spec/wireshark/registry.lua": emit_lua.text(registry),
     }

@@ -10,35 +10,26 @@ from spec.errors import SpecError
 
 
 class _Loader(yaml.SafeLoader):
-    pass
+    """Looks at the keys before merges (`<<`) are resolved: overriding a merged key is fine."""
 
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
-    result: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        mark = key_node.start_mark
-        if key in result:
-            raise SpecError(
-                mark.name, f"line {mark.line + 1}, {key}", "the key stands twice", "keep one"
-            )
-        if isinstance(key, bool):
-            raise SpecError(
-                mark.name, f"line {mark.line + 1}", "a key reads as a boolean", "quote the key"
-            )
-        result[key] = loader.construct_object(value_node, deep=True)
-    return result
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            where = f"line {key.start_mark.line + 1}, {key.value}"
+            if key.tag == "tag:yaml.org,2002:bool":
+                raise SpecError(self.name, where, "the key reads as a boolean", "quote it")
+            if key.value in seen:
+                raise SpecError(self.name, where, "the key stands twice", "keep one")
+            seen.add(key.value)
+        return node
 
 
 def load_yaml(path: Path) -> Any:
     """The content of a YAML file; SpecError when it is missing or no YAML."""
     try:
         with path.open(encoding="utf-8") as stream:
-            return yaml.load(stream, _Loader)  # noqa: S506 -- derived from SafeLoader
+            return yaml.load(stream, _Loader)
     except OSError as error:
         raise SpecError(str(path), "file", str(error.strerror), "restore the file") from error
     except yaml.YAMLError as error:

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <prosa/bytes.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -336,14 +338,14 @@ struct prosa_event_spec {
 #define PROSA_GREASE_TAGS_COUNT 16
 #define PROSA_GREASE_TYPES_COUNT 3
 
-extern const struct prosa_field_spec prosa_registry_fields[PROSA_FIELDS_COUNT]; /* ascending by tag */
-extern const struct prosa_frame_spec prosa_registry_frames[PROSA_FRAMES_COUNT]; /* ascending by type */
-extern const struct prosa_rule_spec prosa_registry_rules[PROSA_RULES_COUNT];
-extern const struct prosa_code_spec prosa_registry_codes[PROSA_CODES_COUNT]; /* ascending by code */
-extern const struct prosa_class_spec prosa_registry_classes[PROSA_CLASSES_COUNT];
-extern const struct prosa_event_spec prosa_registry_events[PROSA_EVENTS_COUNT];
-extern const uint16_t prosa_registry_grease_tags[PROSA_GREASE_TAGS_COUNT];
-extern const uint8_t prosa_registry_grease_types[PROSA_GREASE_TYPES_COUNT];
+PROSA_API extern const struct prosa_field_spec prosa_registry_fields[PROSA_FIELDS_COUNT]; /* ascending by tag */
+PROSA_API extern const struct prosa_frame_spec prosa_registry_frames[PROSA_FRAMES_COUNT]; /* ascending by type */
+PROSA_API extern const struct prosa_rule_spec prosa_registry_rules[PROSA_RULES_COUNT];
+PROSA_API extern const struct prosa_code_spec prosa_registry_codes[PROSA_CODES_COUNT]; /* ascending by code */
+PROSA_API extern const struct prosa_class_spec prosa_registry_classes[PROSA_CLASSES_COUNT];
+PROSA_API extern const struct prosa_event_spec prosa_registry_events[PROSA_EVENTS_COUNT];
+PROSA_API extern const uint16_t prosa_registry_grease_tags[PROSA_GREASE_TAGS_COUNT];
+PROSA_API extern const uint8_t prosa_registry_grease_types[PROSA_GREASE_TYPES_COUNT];
 
 #ifdef __cplusplus
 }
