@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from prosa_conformance import kinds
 from prosa_conformance.kinds import Value
-from prosa_conformance.schema import (
+from prosa_conformance.registry import (
     CODES,
     CONSTANTS,
     EVENTS,
@@ -27,6 +27,7 @@ from prosa_conformance.schema import (
     VERSION,
     Field,
     FrameType,
+    Rule,
 )
 
 HEADER = struct.Struct(">HBBI")
@@ -36,6 +37,9 @@ AUTHOR_SIG_TAG = CONSTANTS["author_sig_tag"]
 SERVER_ZONE_LAST = CONSTANTS["server_zone_last"]
 HANDSHAKE_SIG_TAG = CONSTANTS["handshake_sig_tag"]
 HANDSHAKE_SIGNED = frozenset({"CHALLENGE", "AUTH"})
+
+# Numbers that have names, by the field that holds them.
+NAMED_NUMBERS = {"code": {name: code.number for name, code in CODES.items()}, "event": EVENTS}
 
 RawField = tuple[int, bytes]
 
@@ -154,7 +158,7 @@ def encode(frame: Frame) -> bytes:
 def field_value(name: str, value: Value) -> RawField:
     """One raw field from a name and a value; `code` and `event` also take registered names."""
     field = FIELDS[name]
-    registered = {"code": CODES, "event": EVENTS}.get(name, {})
+    registered = NAMED_NUMBERS.get(name, {})
     if isinstance(value, str) and value in registered:
         value = registered[value]
     return field.tag, kinds.store(field.kind, value)
@@ -303,32 +307,25 @@ def _check_presence(decoded: Frame, row: FrameType, sender: str, end: int) -> No
         if name not in row.optional and not decoded.has(name):
             raise _fail("BAD_FRAME", f"{row.name} lacks {name}", end, 0, name)
     for rule in RULES:
-        if rule["frame"] == row.name and _rule_applies(rule, decoded, sender):
-            _check_rule(rule, decoded, row, end)
+        if rule.frame == row.name and _rule_applies(rule, decoded, sender):
+            _check_rule(rule, decoded, end)
 
 
-def _rule_applies(rule: dict[str, object], decoded: Frame, sender: str) -> bool:
-    if rule.get("from", sender) != sender:
+def _rule_applies(rule: Rule, decoded: Frame, sender: str) -> bool:
+    if rule.sender not in (None, sender):
         return False
-    when = rule.get("when", {})
-    assert isinstance(when, dict)
-    return all(decoded.number(field) in {EVENTS[name] for name in names} for field, names in when.items())
+    if rule.when_field is not None and decoded.value(rule.when_field) not in rule.when_values:
+        return False
+    return all(decoded.has(field) for field in rule.if_present)
 
 
-def _check_rule(rule: dict[str, object], decoded: Frame, row: FrameType, end: int) -> None:
-    requires = rule.get("requires", {})
-    assert isinstance(requires, dict)
-    for field, needed in requires.items():
-        if decoded.has(field) and not decoded.has(needed):
-            raise _fail("BAD_FRAME", f"{field} without {needed}", end, 0, needed)
-    exactly = rule.get("exactly")
-    if exactly is None:
-        return
-    assert isinstance(exactly, list | tuple)
-    for field in row.fields:
-        if decoded.has(field) != (field in exactly):
-            state = "does not belong here" if decoded.has(field) else "is missing"
-            raise _fail("BAD_FRAME", f"{row.name}: {field} {state}", end, 0, field)
+def _check_rule(rule: Rule, decoded: Frame, end: int) -> None:
+    for field in rule.required:
+        if not decoded.has(field):
+            raise _fail("BAD_FRAME", f"{rule.frame}: {field} is missing", end, 0, field)
+    for field in rule.forbidden:
+        if decoded.has(field):
+            raise _fail("BAD_FRAME", f"{rule.frame}: {field} does not belong here", end, 0, field)
 
 
 # --- parts that are signed or hashed ----------------------------------------------------
@@ -379,5 +376,5 @@ def _project_value(field: Field, value: Value) -> object:
         return list(value)
     if field.kind == "u64":
         return str(value)
-    registered = {"code": CODES, "event": EVENTS}.get(field.name, {})
+    registered = NAMED_NUMBERS.get(field.name, {})
     return next((name for name, number in registered.items() if number == value), value)

@@ -14,10 +14,10 @@ from typing import TextIO
 
 from prosa_conformance import codec, crypto, kinds
 from prosa_conformance.codec import Decoded, Frame, Ignored, Partial, Rejected
-from prosa_conformance.schema import FRAMES, LIMITS
+from prosa_conformance.registry import FRAMES, LIMITS
 
 Reply = dict[str, object]
-ANY_CAP = LIMITS["max_frame"]["max"]
+ANY_CAP = LIMITS["max_frame"].max
 
 
 class Malformed(Exception):
@@ -34,6 +34,14 @@ def octets(word: str) -> bytes:
         return bytes.fromhex(word)
     except ValueError as error:
         raise Malformed(word) from error
+
+
+def sized(word: str, size: int) -> bytes:
+    """The octets of a word that has exactly `size` of them."""
+    data = octets(word)
+    if len(data) != size:
+        raise Malformed(word)
+    return data
 
 
 def u64(word: str) -> int:
@@ -94,9 +102,7 @@ def answer_verify(key: str, signature: str, message: str) -> Reply:
 
 
 def answer_sign(seed: str, message: str) -> Reply:
-    secret = octets(seed)
-    if len(secret) != 32:
-        raise Malformed(seed)
+    secret = sized(seed, 32)
     return {"key": crypto.public_key(secret).hex(), "signature": crypto.sign(secret, octets(message)).hex()}
 
 
@@ -110,10 +116,10 @@ def answer_message(word: str) -> Reply:
 
 
 def answer_room_id(server_key: str, epoch: str, room: str, client_key: str | None = None) -> Reply:
-    client = None if client_key is None else octets(client_key)
+    client = None if client_key is None else sized(client_key, 32)
     if not kinds.PATTERN["room"].fullmatch(room.encode()):
         raise Malformed(room)
-    return {"room_id": crypto.room_id(octets(server_key), octets(epoch), room, client).hex()}
+    return {"room_id": crypto.room_id(sized(server_key, 32), sized(epoch, 16), room, client).hex()}
 
 
 def answer_handshake(hello: str, challenge: str, auth: str | None = None) -> Reply:
@@ -135,11 +141,12 @@ def answer_handshake(hello: str, challenge: str, auth: str | None = None) -> Rep
 
 
 def answer_chain_start(room: str) -> Reply:
-    return {"hash": crypto.chain_start(octets(room)).hex()}
+    return {"hash": crypto.chain_start(sized(room, 32)).hex()}
 
 
 def answer_chain(previous: str, room_seq: str, server_time: str, identity: str) -> Reply:
-    return {"hash": crypto.chain(octets(previous), u64(room_seq), u64(server_time), octets(identity)).hex()}
+    before, entry = sized(previous, 32), sized(identity, 32)
+    return {"hash": crypto.chain(before, u64(room_seq), u64(server_time), entry).hex()}
 
 
 def answer_checkpoint(server_key: str, word: str) -> Reply:

@@ -14,7 +14,7 @@ from nacl.exceptions import BadSignatureError
 
 from prosa_conformance import codec
 from prosa_conformance.codec import Frame
-from prosa_conformance.schema import LABELS
+from prosa_conformance.registry import LABELS
 
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from prosa_conformance.schema import Field
+from prosa_conformance.registry import Field
 
 Value = int | str | bytes | tuple[int, ...]
 
 INTEGER_SIZE = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
-OCTETS_SIZE = {"key": 32, "hash": 32, "nonce": 32, "sig": 64, "epoch": 16}
 PATTERN = {
     "nick": re.compile(rb"[a-z0-9_-]{1,32}"),
     "room": re.compile(rb"@?[a-z0-9_-]{1,32}"),
@@ -39,11 +38,7 @@ def fault(field: Field, value: bytes) -> Fault | None:
     kind = field.kind
     if kind in INTEGER_SIZE:
         return _integer_fault(field, value)
-    if kind in OCTETS_SIZE:
-        return _size_fault(value, OCTETS_SIZE[kind], OCTETS_SIZE[kind])
-    low = 0 if field.min is None else field.min
-    high = 0xFFFF if field.max is None else field.max
-    wrong_size = _size_fault(value, low, high)
+    wrong_size = _size_fault(value, field.min, field.max)
     if wrong_size is not None:
         return wrong_size
     if kind in PATTERN:
@@ -68,9 +63,9 @@ def _integer_fault(field: Field, value: bytes) -> Fault | None:
     if wrong_size is not None:
         return wrong_size
     number = int.from_bytes(value, "big")
-    if field.min is not None and number < field.min:
+    if number < field.min:
         return Fault("BAD_FRAME", f"{number} is below the minimum {field.min}", 0, size)
-    if field.max is not None and number > field.max:
+    if number > field.max:
         return Fault("BAD_FRAME", f"{number} is above the maximum {field.max}", 0, size)
     return None
 

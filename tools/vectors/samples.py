@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from prosa_conformance import codec, crypto
 from prosa_conformance.codec import Frame
 from prosa_conformance.kinds import Value
-from prosa_conformance.schema import FRAMES, LIMITS
+from prosa_conformance.registry import FRAMES, LIMITS, TIMERS
 from vectors.collection import seed
 
 SERVER_SEED = seed("server key")
@@ -32,7 +32,7 @@ _VALUES: dict[str, Value] = {
     "server_key": SERVER_KEY,
     "session": 7,
     "time": START_MS,
-    **{name: limit["default"] for name, limit in LIMITS.items()},
+    **{name: limit.default for name, limit in (LIMITS | TIMERS).items()},
     "nick": "ada",
     "display": "Ada L.",
     "room": "@host",
