@@ -24,10 +24,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--root", type=Path, default=ROOT, help="the tree (default: this one)")
     options = parser.parse_args(arguments)
     try:
-        outputs = generate.outputs(options.root)
+        generated = generate.run(options.root)
     except SpecError as error:
         print(error, file=sys.stderr)
         return 1
+    outputs = generated.files
+    for fault in generated.faults:
+        print(fault, file=sys.stderr)
     stale = [path for path, text in outputs.items() if _content(path) != text]
     for path in stale:
         name = path.relative_to(options.root)
@@ -39,7 +42,7 @@ def main(arguments: list[str]) -> int:
             print(f"{name}: written")
     print(f"{len(outputs)} files generated from spec/, {len(stale)} "
           f"{'stale' if options.check else 'written'}")
-    return 1 if options.check and stale else 0
+    return 1 if generated.faults or (options.check and stale) else 0
 
 
 def _content(path: Path) -> str | None:
