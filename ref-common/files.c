@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool file_read_all(int fd, void *at, size_t size)
+{
+    uint8_t *next = at;
+    while (size > 0) {
+        const ssize_t n = read(fd, next, size);
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            return false;
+        }
+        next += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+static bool write_all(int fd, struct prosa_bytes content)
+{
+    while (content.size > 0) {
+        const ssize_t n = write(fd, content.at, content.size);
+        if (n < 0 && errno != EINTR) {
+            return false;
+        }
+        content.at += n > 0 ? n : 0;
+        content.size -= n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+/* So that a new name outlives a crash, too. */
+static bool sync_folder_of(const char *path)
+{
+    char copy[PATH_MAX];
+    snprintf(copy, sizeof copy, "%s", path);
+    const int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    const bool good = fsync(fd) == 0;
+    close(fd);
+    return good;
+}
+
+static bool write_new(const char *path, struct prosa_bytes content)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    if (fd < 0) {
+        return false;
+    }
+    const bool good = fchmod(fd, S_IRUSR | S_IWUSR) == 0 && write_all(fd, content) && fsync(fd) == 0;
+    const int problem = errno;
+    close(fd);
+    errno = problem;
+    return good;
+}
+
+bool file_write_whole(const char *path, struct prosa_bytes content, bool replace)
+{
+    char temporary[PATH_MAX];
+    const int length = snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
+    if (length < 0 || (size_t)length >= sizeof temporary) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    bool good = write_new(temporary, content);
+    if (good) {
+        good = (replace ? rename(temporary, path) : link(temporary, path)) == 0;
+    }
+    const int problem = errno;
+    unlink(temporary); /* there is none after rename */
+    errno = problem;
+    return good && sync_folder_of(path);
+}
+
+static bool make_one(const char *path)
+{
+    struct stat info;
+    if (mkdir(path, S_IRWXU) == 0) {
+        return true;
+    }
+    if (errno != EEXIST || stat(path, &info) != 0) {
+        return false;
+    }
+    errno = ENOTDIR;
+    return S_ISDIR(info.st_mode);
+}
+
+bool folder_make(const char *path)
+{
+    char copy[PATH_MAX];
+    const int length = snprintf(copy, sizeof copy, "%s", path);
+    if (length <= 0 || (size_t)length >= sizeof copy) {
+        errno = length <= 0 ? ENOENT : ENAMETOOLONG;
+        return false;
+    }
+    for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        const bool good = make_one(copy);
+        *slash = '/';
+        if (!good) {
+            return false;
+        }
+    }
+    return make_one(copy);
+}
