@@ -7,6 +7,7 @@
 #include <prosa/bytes.h>
 #include <prosa/registry.h>
 #include <prosa/status.h>
+#include <prosa/text.h>
 
 #include <prosa/frame.h>
 #include <prosa/message.h>

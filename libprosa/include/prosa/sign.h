@@ -15,12 +15,17 @@
  * anything else; PROSA_ERR_CRYPTO: the library is unfit, the program must not run. */
 PROSA_API PROSA_NODISCARD enum prosa_status prosa_sign_init(void);
 
+#define PROSA_SEED_SIZE        32 /* private key of RFC 8032 */
+#define PROSA_FINGERPRINT_SIZE 16 /* of SHA-256 of a key, for people (chapter 4.4) */
+
+/* `seed` is secret: wipe the pair when it is done with. */
 struct prosa_keypair {
     uint8_t key[PROSA_KEY_SIZE];
-    uint8_t seed[32];
+    uint8_t seed[PROSA_SEED_SIZE];
 };
 
-PROSA_API void prosa_keypair_from_seed(struct prosa_keypair *keypair, const uint8_t seed[static 32]);
+PROSA_API void prosa_keypair_from_seed(struct prosa_keypair *keypair,
+                                       const uint8_t seed[static PROSA_SEED_SIZE]);
 PROSA_API void prosa_keypair_wipe(struct prosa_keypair *keypair);
 
 /* Overwrites octets that were secret, in a way that no compiler leaves out. */
@@ -29,8 +34,8 @@ PROSA_API void prosa_wipe(void *at, size_t size);
 /* [KEY-01] to [KEY-03] on a public key alone: PROSA_OK or PROSA_ERR_BAD_KEY. */
 PROSA_API PROSA_NODISCARD enum prosa_status prosa_key_check(struct prosa_bytes key);
 
-/* First 16 octets of SHA-256(key), for people (chapter 4.4). */
-PROSA_API void prosa_key_fingerprint(const uint8_t key[static PROSA_KEY_SIZE], uint8_t out[static 16]);
+PROSA_API void prosa_key_fingerprint(const uint8_t key[static PROSA_KEY_SIZE],
+                                     uint8_t out[static PROSA_FINGERPRINT_SIZE]);
 
 /* A label of the registry with its zero octet, e.g. PROSA_LABEL(MESSAGE). */
 #define PROSA_LABEL(name) prosa_bytes(PROSA_LABEL_##name, PROSA_LABEL_##name##_SIZE)
