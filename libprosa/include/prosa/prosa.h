@@ -15,4 +15,7 @@
 #include <prosa/json.h>
 #include <prosa/sign.h>
 
+#include <prosa/client_session.h>
+#include <prosa/server_session.h>
+
 #endif
