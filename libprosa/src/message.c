@@ -35,21 +35,28 @@ static void store_member(struct prosa_message *message, const struct prosa_layou
                          enum prosa_kind kind, struct prosa_bytes value)
 {
     unsigned char *member = (unsigned char *)message + layout->value;
+    const bool has = true;
+    uint16_t u16;
+    uint32_t u32;
+    uint64_t u64;
 
     if (layout->has != PROSA_LAYOUT_REQUIRED)
-        memcpy((unsigned char *)message + layout->has, &(bool){true}, sizeof(bool));
+        memcpy((unsigned char *)message + layout->has, &has, sizeof has);
     switch (kind) {
     case PROSA_KIND_U8:
         *member = value.at[0];
         break;
     case PROSA_KIND_U16:
-        memcpy(member, &(uint16_t){prosa_load_u16(value.at)}, sizeof(uint16_t));
+        u16 = prosa_load_u16(value.at);
+        memcpy(member, &u16, sizeof u16);
         break;
     case PROSA_KIND_U32:
-        memcpy(member, &(uint32_t){prosa_load_u32(value.at)}, sizeof(uint32_t));
+        u32 = prosa_load_u32(value.at);
+        memcpy(member, &u32, sizeof u32);
         break;
     case PROSA_KIND_U64:
-        memcpy(member, &(uint64_t){prosa_load_u64(value.at)}, sizeof(uint64_t));
+        u64 = prosa_load_u64(value.at);
+        memcpy(member, &u64, sizeof u64);
         break;
     case PROSA_KIND_KEY:
     case PROSA_KIND_HASH:

@@ -26,8 +26,8 @@ HEADER = """\
 
 #include <prosa/bytes.h>
 
-#ifdef __cplusplus
-extern "C" {
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
 #endif
 """
 
@@ -104,7 +104,7 @@ def header(registry: Registry) -> str:
     """The text of prosa/registry.h."""
     kinds = ",\n".join(f"    PROSA_KIND_{kind.upper()}" for kind in KINDS)
     parts = [HEADER, *_constants(registry), SHAPES.replace("@KINDS@", kinds), _declarations(registry)]
-    return "\n".join(parts) + "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n"
+    return "\n".join(parts) + "\n#if defined(__GNUC__)\n#pragma GCC visibility pop\n#endif\n\n#endif\n"
 
 
 def tables(registry: Registry) -> str:

@@ -15,8 +15,8 @@
 
 #include <prosa/bytes.h>
 
-#ifdef __cplusplus
-extern "C" {
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
 #endif
 
 /* The protocol */
@@ -347,8 +347,8 @@ PROSA_API extern const struct prosa_event_spec prosa_registry_events[PROSA_EVENT
 PROSA_API extern const uint16_t prosa_registry_grease_tags[PROSA_GREASE_TAGS_COUNT];
 PROSA_API extern const uint8_t prosa_registry_grease_types[PROSA_GREASE_TYPES_COUNT];
 
-#ifdef __cplusplus
-}
+#if defined(__GNUC__)
+#pragma GCC visibility pop
 #endif
 
 #endif
