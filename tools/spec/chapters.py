@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ID = re.compile(r"\[([A-Z]{2,4}-\d{2,3})\]")
+INNER_HEAD = re.compile(ID.pattern + r" \(")
 HEADER = re.compile(
     r"\[([A-Z]{2,4}-\d{2,3})\] "
     r"\((?P<who>[^,()]+), (?P<level>[^,()]+), (?P<test>[a-z]+)(?:\((?P<reason>[^()]*)\))?\) (?P<text>.+)"
@@ -72,8 +73,8 @@ class Heading:
 
     @property
     def number(self) -> str | None:
-        """`3.2` of `3.2 Types`, `3` of `3. The wire`."""
-        match = re.match(r"([0-9A-Z]+(?:\.[0-9]+)*)\.? ", self.text)
+        """`3.2` of `3.2 Types`, `3` of `3. The wire`, `A` of `Appendix A. States`."""
+        match = re.match(r"(?:Appendix )?(\d+(?:\.\d+)*|[A-Z](?:\.\d+)+|(?<=Appendix )[A-Z])\.? ", self.text)
         return match.group(1) if match else None
 
 
@@ -148,6 +149,10 @@ def _blocks(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
 def _paragraph(chapter: Chapter, line: int, block: list[str], *, normative: bool) -> None:
     text = " ".join(" ".join(block).split())
     rationale = block[0].startswith(RATIONALE)
+    for offset, inner in enumerate(block[1:], 1):
+        # A blank line is missing before this one.
+        if INNER_HEAD.match(inner):
+            chapter.malformed.append((line + offset, inner[:40]))
     if not ID.match(text):
         chapter.paragraphs.append(Paragraph(text, line, normative and not rationale))
         return
@@ -168,4 +173,4 @@ def plain(text: str) -> str:
 
 def sentences(text: str) -> list[str]:
     """The sentences of a paragraph; an abbreviation with small letters behind it ends none."""
-    return re.split(r"(?<=[.!?:])(?<!e\.g\.)(?<!i\.e\.) +(?=[A-Z`\"(\[])", text)
+    return re.split(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.) +(?=[A-Z`\"(\[])", text)
