@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "limits.h"
+#include "timers.h"
 
 #include "options.h"
 
@@ -16,7 +16,7 @@ struct setting {
 
 #define SETTING(kind, name, NAME)                                                                            \
     {                                                                                                        \
-        #name, offsetof(struct prosa_limits, name), PROSA_##kind##_##NAME##_MIN, PROSA_##kind##_##NAME##_MAX \
+#name, offsetof(struct prosa_limits, name), PROSA_##kind##_##NAME##_MIN, PROSA_##kind##_##NAME##_MAX \
     }
 
 static const struct setting settings[] = {
@@ -68,8 +68,8 @@ static bool set_one(char *text, struct prosa_limits *limits, uint32_t *seen, cha
     }
     uint64_t number;
     if (!number_parse(equals + 1, setting->min, setting->max, &number)) {
-        snprintf(why, why_size, "timers: %s is a number from %u to %u, not \"%s\"", setting->name, setting->min,
-                 setting->max, equals + 1);
+        snprintf(why, why_size, "timers: %s is a number from %u to %u, not \"%s\"", setting->name,
+                 setting->min, setting->max, equals + 1);
         return false;
     }
     *seen |= bit;
@@ -77,7 +77,7 @@ static bool set_one(char *text, struct prosa_limits *limits, uint32_t *seen, cha
     return true;
 }
 
-bool limits_parse(const char *text, struct prosa_limits *limits, char *why, size_t why_size)
+bool timers_parse(const char *text, struct prosa_limits *limits, char *why, size_t why_size)
 {
     uint32_t seen = 0;
     for (;;) {
