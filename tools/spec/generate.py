@@ -5,7 +5,8 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spec import chapters, emit_c, emit_c_layout, emit_lua, emit_python, hexblocks, model, states, tables
+from spec import chapters, emit_c, emit_c_layout, emit_c_states, emit_lua, emit_python, hexblocks, model
+from spec import states, tables
 from spec.errors import SpecError
 from spec.model import Registry
 
@@ -59,8 +60,10 @@ def _chapters(root: Path, registry: Registry, result: Generated) -> dict[str, st
     blocks = {name: render(registry) for name, render in tables.TABLES.items()}
     machines = root / "spec/states.yaml"
     if machines.exists():
-        for name, machine in states.load(machines, registry).items():
-            blocks[f"states {name}"] = states.render(machine)
+        loaded = states.load(machines, registry)
+        blocks |= {f"states {name}": states.render(machine) for name, machine in loaded.items()}
+        result.files[root / "libprosa/src/states.h"] = emit_c_states.header(loaded)
+        result.files[root / "libprosa/src/states.c"] = emit_c_states.tables(loaded)
     for name, session in hexblocks.load_sessions(root / "spec/vectors/sessions.json").items():
         blocks[f"session {name}"] = hexblocks.render(session, registry)
     for path in sorted((root / "spec").glob("*.md")):
