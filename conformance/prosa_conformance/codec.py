@@ -140,7 +140,12 @@ def raw_field(tag: int, value: bytes, length: int | None = None) -> bytes:
 
 
 def raw_frame(
-    frame_type: int, body: bytes, *, length: int | None = None, version: int = VERSION, magic: int = MAGIC
+    frame_type: int,
+    body: bytes,
+    *,
+    length: int | None = None,
+    version: int = VERSION,
+    magic: int = MAGIC,
 ) -> bytes:
     """A frame of any octets; the keyword arguments falsify the header."""
     return HEADER.pack(magic, version, frame_type, len(body) if length is None else length) + body
@@ -293,7 +298,9 @@ def _known_field(row: FrameType, tag: int) -> Field | None:
 def _check_value(field: Field, value: bytes, at: int) -> None:
     fault = kinds.fault(field, value)
     if fault is not None:
-        raise _fail(fault.code, f"{field.name}: {fault.why}", at + fault.offset, fault.length, field.name)
+        raise _fail(
+            fault.code, f"{field.name}: {fault.why}", at + fault.offset, fault.length, field.name
+        )
 
 
 def _check_unknown_even(row: FrameType, tag: int, at: int) -> None:

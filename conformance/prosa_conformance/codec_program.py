@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The codec program of level L0: a request a line in, a JSON object a line out.
 
-    python -m prosa_conformance.codec_program
+python -m prosa_conformance.codec_program
 """
 
 from __future__ import annotations
@@ -62,7 +62,11 @@ def _whole_frame(word: str, *names: str) -> tuple[Frame, bytes]:
         row = FRAMES[name]
         sender = "client" if row.sender == "both" else row.sender
         verdict = codec.decode(data, sender, ANY_CAP)
-        if isinstance(verdict, Decoded) and verdict.frame.name == name and verdict.consumed == len(data):
+        if (
+            isinstance(verdict, Decoded)
+            and verdict.frame.name == name
+            and verdict.consumed == len(data)
+        ):
             return verdict.frame, data
     raise Malformed(word)
 
@@ -76,7 +80,11 @@ def answer_decode(sender: str, cap: str, word: str) -> Reply:
         case Rejected(code=code):
             return {"verdict": "error", "error": code}
         case Ignored(consumed=consumed) as ignored:
-            return {"verdict": "ignored", "consumed": consumed, "frame": codec.project_ignored(ignored)}
+            return {
+                "verdict": "ignored",
+                "consumed": consumed,
+                "frame": codec.project_ignored(ignored),
+            }
         case Decoded() as decoded:
             return _answer_decoded(decoded)
 
@@ -103,7 +111,10 @@ def answer_verify(key: str, signature: str, message: str) -> Reply:
 
 def answer_sign(seed: str, message: str) -> Reply:
     secret = sized(seed, 32)
-    return {"key": crypto.public_key(secret).hex(), "signature": crypto.sign(secret, octets(message)).hex()}
+    return {
+        "key": crypto.public_key(secret).hex(),
+        "signature": crypto.sign(secret, octets(message)).hex(),
+    }
 
 
 def answer_message(word: str) -> Reply:
@@ -201,7 +212,9 @@ def serve(requests: TextIO, replies: TextIO) -> None:
 
 def main() -> int:
     if not crypto.library_is_cofactorless():
-        print("the Ed25519 library accepts key-mixed-order: refusing to run (KEY-07)", file=sys.stderr)
+        print(
+            "the Ed25519 library accepts key-mixed-order: refusing to run (KEY-07)", file=sys.stderr
+        )
         return 1
     with open(0, encoding="utf-8", errors="replace", closefd=False) as requests:
         serve(requests, sys.stdout)

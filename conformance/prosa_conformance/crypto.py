@@ -188,7 +188,13 @@ def chain_start(room: bytes) -> bytes:
 
 def chain(previous: bytes, room_seq: int, server_time: int, identity: bytes) -> bytes:
     """h_n from h_(n-1) and entry n (AUD-01)."""
-    return sha256(LABELS["chain"], previous, room_seq.to_bytes(8, "big"), server_time.to_bytes(8, "big"), identity)
+    return sha256(
+        LABELS["chain"],
+        previous,
+        room_seq.to_bytes(8, "big"),
+        server_time.to_bytes(8, "big"),
+        identity,
+    )
 
 
 def checkpoint_octets(checkpoint: Frame) -> bytes:
