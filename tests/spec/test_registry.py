@@ -13,68 +13,180 @@ from types import ModuleType
 import pytest
 import registry as command
 from conftest import ROOT, Edit
-from spec import generate, hexblocks, model
+from spec import hexblocks, model
 from spec.errors import SpecError
 
 REGISTRY = "spec/registry.yaml"
-STATES = "spec/states.yaml"
 CHAPTER = "spec/05-tables.md"
 
 # name: (old text, new text, entry that is named, part of the message)
 FAULTS: dict[str, tuple[str, str, str, str]] = {
-    "tag-twice": ("nonce:         {tag: 0x0004", "nonce:         {tag: 0x0002", "fields.nonce", "tag 2 is that of"),
-    "type-twice": ("AUTH:       {type: 6", "AUTH:       {type: 4", "frames.AUTH", "type 4 is that of"),
-    "type-of-grease": ("AUTH:       {type: 6", "AUTH:       {type: 0x4B", "grease_types", "is that of frames.AUTH"),
-    "code-twice": ("BAD_STATE:      {code: 0x0301", "BAD_STATE:      {code: 0x0302", "codes.FLOW_VIOLATION", "0x0302"),
+    "tag-twice": (
+        "nonce:         {tag: 0x0004",
+        "nonce:         {tag: 0x0002",
+        "fields.nonce", "tag 2 is that of",
+    ),
+    "type-twice": (
+        "AUTH:       {type: 6",
+        "AUTH:       {type: 4",
+        "frames.AUTH", "type 4 is that of",
+    ),
+    "type-of-grease": (
+        "AUTH:       {type: 6",
+        "AUTH:       {type: 0x4B",
+        "grease_types", "is that of frames.AUTH",
+    ),
+    "code-twice": (
+        "BAD_STATE:      {code: 0x0301",
+        "BAD_STATE:      {code: 0x0302",
+        "codes.FLOW_VIOLATION", "0x0302",
+    ),
     "code-of-no-class": ("{code: 0x0104", "{code: 0x0904", "codes.BAD_TEXT", "class 9 is unknown"),
-    "code-without-retry": ("in: BYE, retry: false, doc: \"the conv", "in: BYE, doc: \"the conv", "codes.NORMAL", "retry"),
+    "code-without-retry": (
+        'in: BYE, retry: false, doc: "the conv',
+        'in: BYE, doc: "the conv',
+        "codes.NORMAL", "retry",
+    ),
     "code-in-no-frame": ("0x0104, in: ERROR", "0x0104, in: PING", "codes.BAD_TEXT", "'PING'"),
     "bye-that-stays": ("0x0501, in: ERROR", "0x0501, in: BYE", "codes.NO_ANSWER", "a BYE closes"),
-    "fields-not-ascending": ("fields: [versions, nonce, client_key", "fields: [nonce, versions, client_key",
-                             "frames.HELLO", "`versions` is not above"),
-    "field-twice-in-frame": ("fields: [session, time]", "fields: [session, session, time]", "frames.WELCOME", "not above"),
-    "unknown-field": ("fields: [session, time]", "fields: [session, tide]", "frames.WELCOME", "'tide' is no field"),
-    "optional-not-listed": ("fields: [session, time]}", "fields: [session, time], optional: [nick]}",
-                            "frames.WELCOME", "optional `nick` is not in fields"),
-    "odd-but-required": ("reason, after_ms], optional: [reason, after_ms]", "reason, after_ms], optional: [reason]",
-                         "frames.BYE", "`after_ms` is odd"),
-    "unused-field": ("  session:       {tag: 0x0010", "  spare: {tag: 0x00F0, kind: u8, doc: x}\n  session:       {tag: 0x0010",
-                     "fields.spare", "stands in no frame"),
-    "zone-of-client-frame": ("fields: [room_id]}", "fields: [room_id, room_seq]}", "frames.LEAVE", "outside of the zones"),
-    "zone-of-server-frame": ("from: server, level: L1, fields: [session, time]", "from: server, level: L1, fields: [session, time, handshake_sig]",
-                             "frames.WELCOME", "outside of the zones"),
-    "signature-not-last": ("slow_ms, linger_ms, handshake_sig]", "slow_ms, linger_ms]", "frames.CHALLENGE", "handshake_sig"),
+    "fields-not-ascending": (
+        "fields: [versions, nonce, client_key",
+        "fields: [nonce, versions, client_key",
+        "frames.HELLO", "`versions` is not above",
+    ),
+    "field-twice-in-frame": (
+        "fields: [session, time]",
+        "fields: [session, session, time]",
+        "frames.WELCOME", "not above",
+    ),
+    "unknown-field": (
+        "fields: [session, time]",
+        "fields: [session, tide]",
+        "frames.WELCOME", "'tide' is no field",
+    ),
+    "optional-not-listed": (
+        "fields: [session, time]}",
+        "fields: [session, time], optional: [nick]}",
+        "frames.WELCOME", "optional `nick` is not in fields",
+    ),
+    "odd-but-required": (
+        "reason, after_ms], optional: [reason, after_ms]",
+        "reason, after_ms], optional: [reason]",
+        "frames.BYE", "`after_ms` is odd",
+    ),
+    "unused-field": (
+        "  session:       {tag: 0x0010",
+        "  spare: {tag: 0x00F0, kind: u8, doc: x}\n  session:       {tag: 0x0010",
+        "fields.spare", "stands in no frame",
+    ),
+    "zone-of-client-frame": (
+        "fields: [room_id]}",
+        "fields: [room_id, room_seq]}",
+        "frames.LEAVE", "outside of the zones",
+    ),
+    "zone-of-server-frame": (
+        "from: server, level: L1, fields: [session, time]",
+        "from: server, level: L1, fields: [session, time, handshake_sig]",
+        "frames.WELCOME", "outside of the zones",
+    ),
+    "signature-not-last": (
+        "slow_ms, linger_ms, handshake_sig]",
+        "slow_ms, linger_ms]",
+        "frames.CHALLENGE", "handshake_sig",
+    ),
     "experimental-tag": ("tag: 0x00B7", "tag: 0x3001", "fields.clause", "experimental"),
     "grease-tag": ("tag: 0x00B7", "tag: 0x0A0B", "fields.clause", "GREASE"),
     "reserved-tag": ("tag: 0x00B7", "tag: 0x0015", "fields.clause", "reserved_tags.ephemeral_key"),
-    "grease-form": ("[0x0A0B, 0x1A1B", "[0x0A0B, 0x1A2B", "grease_tags", "0x1A2B has not the form"),
+    "grease-form": (
+        "[0x0A0B, 0x1A1B",
+        "[0x0A0B, 0x1A2B",
+        "grease_tags", "0x1A2B has not the form",
+    ),
     "unknown-kind": ("kind: nonce", "kind: noise", "fields.nonce", "'noise' is no kind"),
-    "min-above-max": ("min: 1, max: 64", "min: 65, max: 64", "fields.display", "64 is no whole number"),
-    "text-without-bounds": ("kind: utf8, min: 1, max: 64", "kind: utf8, min: 1", "fields.display", "has no bounds"),
-    "bounds-of-key": ("client_key:    {tag: 0x0006, kind: key", "client_key:    {tag: 0x0006, kind: key, min: 1",
-                      "fields.client_key", "one exact size"),
+    "min-above-max": (
+        "min: 1, max: 64",
+        "min: 65, max: 64",
+        "fields.display", "64 is no whole number",
+    ),
+    "text-without-bounds": (
+        "kind: utf8, min: 1, max: 64",
+        "kind: utf8, min: 1",
+        "fields.display", "has no bounds",
+    ),
+    "bounds-of-key": (
+        "client_key:    {tag: 0x0006, kind: key",
+        "client_key:    {tag: 0x0006, kind: key, min: 1",
+        "fields.client_key", "one exact size",
+    ),
     "unknown-limit": ("limit: max_rooms", "limit: max_room", "limits.max_rooms", "`limit:`"),
-    "default-below-min": ("{default: 8, min: 1", "{default: 0, min: 1", "limits.max_rooms", "min <= default <= max"),
-    "ceiling-differs": ("max_frame_ceiling:    {value: 65536", "max_frame_ceiling:    {value: 65535", "limits.max_frame.max", "differs"),
-    "label-twice": ("\"PROSA/1 chain\"", "\"PROSA/1 room\"", "labels.chain", "PROSA/1 room"),
-    "label-prefix": ("\"PROSA/1 chain\"", "\"PROSA chain\"", "labels.chain", "does not begin"),
+    "default-below-min": (
+        "{default: 8, min: 1",
+        "{default: 0, min: 1",
+        "limits.max_rooms", "min <= default <= max",
+    ),
+    "ceiling-differs": (
+        "max_frame_ceiling:    {value: 65536",
+        "max_frame_ceiling:    {value: 65535",
+        "limits.max_frame.max", "differs",
+    ),
+    "label-twice": ('"PROSA/1 chain"', '"PROSA/1 room"', "labels.chain", "PROSA/1 room"),
+    "label-prefix": ('"PROSA/1 chain"', '"PROSA chain"', "labels.chain", "does not begin"),
     "bit-twice": ("resume:   {bit: 1", "resume:   {bit: 0", "features.resume", "bit 0"),
     "event-twice": ("joined: {value: 2", "joined: {value: 1", "events.joined", "value 1"),
     "level-gap": ("  L2: {", "  L7: {", "levels", "in order"),
-    "frame-of-no-level": ("{type: 14, from: client, level: L3", "{type: 14, from: client, level: L9", "frames.LEAVE", "'L9'"),
-    "frame-from-nobody": ("{type: 14, from: client", "{type: 14, from: nobody", "frames.LEAVE", "'nobody'"),
-    "rule-of-no-frame": ("{frame: JOIN, requires", "{frame: JION, requires", "rules[2]", "names no frame"),
-    "rule-of-no-field": ("requires: {epoch: after_seq}", "requires: {epoch: after}", "rules[2]", "'after'"),
-    "rule-without-required": ("exactly: [room_id, event, at_seq]}", "exactly: [room_id, event]}", "rules[4]", "'at_seq'"),
-    "rule-of-no-event": ("when: {event: [resync]}", "when: {event: [resink]}", "rules[4]", "values of `event`"),
-    "deliver-differs": ("author_sig, room_seq, server_time, prev_hash], optional: [display, reply_to,",
-                        "author_sig, room_seq, server_time, prev_hash], optional: [display,", "frames.DELIVER", "required"),
-    "key-twice": ("  nonce:         {tag: 0x0004", "  versions:         {tag: 0x0004", "versions", "the key stands twice"),
+    "frame-of-no-level": (
+        "{type: 14, from: client, level: L3",
+        "{type: 14, from: client, level: L9",
+        "frames.LEAVE", "'L9'",
+    ),
+    "frame-from-nobody": (
+        "{type: 14, from: client",
+        "{type: 14, from: nobody",
+        "frames.LEAVE", "'nobody'",
+    ),
+    "rule-of-no-frame": (
+        "{frame: JOIN, requires",
+        "{frame: JION, requires",
+        "rules[2]", "names no frame",
+    ),
+    "rule-of-no-field": (
+        "requires: {epoch: after_seq}",
+        "requires: {epoch: after}",
+        "rules[2]", "'after'",
+    ),
+    "rule-without-required": (
+        "exactly: [room_id, event, at_seq]}",
+        "exactly: [room_id, event]}",
+        "rules[4]", "'at_seq'",
+    ),
+    "rule-of-no-event": (
+        "when: {event: [resync]}",
+        "when: {event: [resink]}",
+        "rules[4]", "values of `event`",
+    ),
+    "deliver-differs": (
+        "author_sig, room_seq, server_time, prev_hash], optional: [display, reply_to,",
+        "author_sig, room_seq, server_time, prev_hash], optional: [display,",
+        "frames.DELIVER", "required",
+    ),
+    "key-twice": (
+        "  nonce:         {tag: 0x0004",
+        "  versions:         {tag: 0x0004",
+        "versions", "the key stands twice",
+    ),
     "misspelt-key": ("kind: nonce, doc", "kind: nonce, dok", "fields.nonce", "`doc` is missing"),
-    "unknown-key": ("kind: nonce, doc", "kind: nonce, size: 3, doc", "fields.nonce", "`size` is no key"),
-    "missing-section": ("testability:\n", "testabilities:\n", "testability", "the section is missing"),
+    "unknown-key": (
+        "kind: nonce, doc",
+        "kind: nonce, size: 3, doc",
+        "fields.nonce", "`size` is no key",
+    ),
+    "missing-section": (
+        "testability:\n",
+        "testabilities:\n",
+        "testability", "the section is missing",
+    ),
     "bad-name": ("  BAD_TEXT:", "  bad-text:", "codes.bad-text", "is no name here"),
-    "area-in-small": ("  WIRE: \"", "  wire: \"", "areas.wire", "[A-Z]{2,4}"),
+    "area-in-small": ('  WIRE: "', '  wire: "', "areas.wire", "[A-Z]{2,4}"),
     "no-yaml": ("protocol:\n", "protocol: [\n", "line", "is no YAML"),
 }
 
@@ -104,7 +216,9 @@ def test_good_registry_is_accepted_and_resolved(tree: Path) -> None:
     assert ack.forbidden == ("limit_counter", "acked_counter", "acked_seq")
 
 
-def test_check_names_each_stale_file(tree: Path, edit: Edit, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_names_each_stale_file(
+    tree: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = ["--root", str(tree)]
     assert command.main([*root, "--check"]) == 1, "missing files are not stale"
     assert command.main(root) == 0
@@ -121,7 +235,9 @@ def test_check_names_each_stale_file(tree: Path, edit: Edit, capsys: pytest.Capt
     assert command.main([*root, "--check"]) == 1
 
 
-def test_faulty_registry_ends_with_one(tree: Path, edit: Edit, capsys: pytest.CaptureFixture[str]) -> None:
+def test_faulty_registry_ends_with_one(
+    tree: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
+) -> None:
     edit(REGISTRY, "kind: nonce", "kind: noise")
     assert command.main(["--root", str(tree)]) == 1
     assert "fields.nonce" in capsys.readouterr().err
@@ -268,55 +384,11 @@ def test_session_is_readable_and_reads_back(tree: Path) -> None:
     assert hexblocks.octets(lines[4:-1]) == frame.hex()
 
 
-# name: (old text, new text, entry that is named, part of the message)
-STATE_FAULTS: dict[str, tuple[str, str, str, str]] = {
-    "unknown-state": ("UP: [hello, UP, WIRE-01]", "UPP: [hello, UP, WIRE-01]", "tiny.events.HELLO", "'UPP' is no state"),
-    "unknown-next": ("UP: [hello, UP, WIRE-01]", "UP: [hello, UPP, WIRE-01]", "tiny.events.HELLO.UP", "'UPP' is none"),
-    "unknown-action": ("[hello, UP, WIRE-01]", "[greet, UP, WIRE-01]", "tiny.events.HELLO.UP", "'greet' is not explained"),
-    "unknown-code": ("fatal BAD_STATE", "fatal BAD_LUCK", "tiny.events.BYE.UP", "BAD_LUCK"),
-    "no-clause": ("UP, WIRE-01]", "UP, why]", "tiny.events.HELLO.UP", "no id of a clause"),
-    "empty-cell": ("default: [ignore, same, WIRE-02]\n", "", "tiny.events.HELLO", "no cell for DOWN"),
-    "unused-action": ("      hello:", "      wave: x\n      hello:", "tiny.actions.wave", "no cell uses it"),
-    "unreachable": ("      DOWN: gone", "      DOWN: gone\n      LOST: never", "tiny.states.LOST", "no event leads there"),
-    "initial": ("initial: UP", "initial: UPP", "tiny.initial", "'UPP' is no state"),
-}
-MACHINE = """\
-machines:
-  tiny:
-    title: A machine
-    states:
-      UP: there
-      DOWN: gone
-    initial: UP
-    final: DOWN
-    actions:
-      hello: answer
-    events:
-      HELLO:
-        default: [ignore, same, WIRE-02]
-        UP: [hello, UP, WIRE-01]
-      BYE:
-        default: ["fatal BAD_STATE", DOWN, WIRE-04]
-        DOWN: [close, "UP or DOWN", WIRE-01]
-"""
-
-
-@pytest.mark.parametrize("name", STATE_FAULTS)
-def test_faulty_states_are_refused(name: str, tree: Path, edit: Edit) -> None:
-    old, new, entry, what = STATE_FAULTS[name]
-    edit(STATES, "", MACHINE)
-    edit(STATES, old, new)
-    with pytest.raises(SpecError) as refused:
-        generate.run(tree)
-    assert refused.value.entry == entry
-    assert what in refused.value.what
-
-
-def test_states_are_rendered_whole(tree: Path, edit: Edit) -> None:
-    edit(STATES, "", MACHINE)
-    edit(CHAPTER, "", "# 5. Tables\n\n<!-- generated: states tiny -->\n<!-- end generated -->\n")
-    assert command.main(["--root", str(tree)]) == 0
-    text = (tree / CHAPTER).read_text()
-    assert "| Event | UP | DOWN |" in text
-    assert "| HELLO | hello [WIRE-01] | ignore [WIRE-02] |" in text
-    assert "| BYE | fatal BAD_STATE -> DOWN [WIRE-04] | close -> UP or DOWN [WIRE-01] |" in text
+def test_session_shows_no_control_character_raw(tree: Path) -> None:
+    registry = model.load(tree / REGISTRY)
+    data = bytes.fromhex("5052011400000009" + "00860005") + b"a\x1b\nbc"
+    session = {"id": "one", "steps": [{
+        "from": "client", "hex": data.hex(),
+        "frame": {"frame": "PUBLISH", "type": 20, "length": 9, "fields": {"text": "a\x1b\nbc"}},
+    }]}
+    assert "text = a\\u001B\\u000Abc" in hexblocks.render(session, registry)

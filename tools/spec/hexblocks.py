@@ -19,7 +19,10 @@ from spec.model import Registry
 OCTETS = 16
 VALUE_COLUMN = 6 + 3 * OCTETS + 1
 WIDTH = 100
-TITLE = re.compile(r"# (?:vector: (?P<vector>[\w-]+)(?: (?P<name>\w+))?|session: (?P<session>[\w-]+) step (?P<step>\d+))")
+TITLE = re.compile(
+    r"# (?:vector: (?P<vector>[\w-]+)(?: (?P<name>\w+))?"
+    r"|session: (?P<session>[\w-]+) step (?P<step>\d+))"
+)
 LINE = re.compile(r"(?:[0-9a-f]{4}  )?((?:[0-9a-f]{2})+(?: (?:[0-9a-f]{2})+)*)(?:  .*)?")
 
 
@@ -97,7 +100,10 @@ def _value(value: Any) -> str:
     """A value for people: long hexadecimal is left to the octets beside it."""
     text = value if isinstance(value, str) else json.dumps(value)
     binary = len(text) > 20 and re.fullmatch(r"[0-9a-f]+", text) and not text.isdecimal()
-    return f"({len(text) // 2} octets)" if binary else text
+    if binary:
+        return f"({len(text) // 2} octets)"
+    # MSG-19: nothing from a frame reaches a reader's terminal raw.
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04X}" for c in text)
 
 
 def _chunk(data: bytes, start: int, end: int, remark: str) -> list[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reads YAML without the two traps of PyYAML: a key that stands twice, and a key such as `on` that reads as a boolean."""
+"""Reads YAML without two traps: a key that stands twice, and a key (`on`) that reads as a boolean."""
 
 from pathlib import Path
 from typing import Any
