@@ -298,9 +298,7 @@ def _known_field(row: FrameType, tag: int) -> Field | None:
 def _check_value(field: Field, value: bytes, at: int) -> None:
     fault = kinds.fault(field, value)
     if fault is not None:
-        raise _fail(
-            fault.code, f"{field.name}: {fault.why}", at + fault.offset, fault.length, field.name
-        )
+        raise _fail(fault.code, f"{field.name}: {fault.why}", at + fault.offset, fault.length, field.name)
 
 
 def _check_unknown_even(row: FrameType, tag: int, at: int) -> None:

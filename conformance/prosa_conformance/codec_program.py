@@ -62,11 +62,7 @@ def _whole_frame(word: str, *names: str) -> tuple[Frame, bytes]:
         row = FRAMES[name]
         sender = "client" if row.sender == "both" else row.sender
         verdict = codec.decode(data, sender, ANY_CAP)
-        if (
-            isinstance(verdict, Decoded)
-            and verdict.frame.name == name
-            and verdict.consumed == len(data)
-        ):
+        if isinstance(verdict, Decoded) and verdict.frame.name == name and verdict.consumed == len(data):
             return verdict.frame, data
     raise Malformed(word)
 
@@ -212,9 +208,7 @@ def serve(requests: TextIO, replies: TextIO) -> None:
 
 def main() -> int:
     if not crypto.library_is_cofactorless():
-        print(
-            "the Ed25519 library accepts key-mixed-order: refusing to run (KEY-07)", file=sys.stderr
-        )
+        print("the Ed25519 library accepts key-mixed-order: refusing to run (KEY-07)", file=sys.stderr)
         return 1
     with open(0, encoding="utf-8", errors="replace", closefd=False) as requests:
         serve(requests, sys.stdout)

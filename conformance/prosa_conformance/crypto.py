@@ -94,13 +94,14 @@ def library_is_cofactorless() -> bool:
 
 
 def public_key(seed: bytes) -> bytes:
-    return bindings.crypto_sign_seed_keypair(seed)[0]
+    key, _ = bindings.crypto_sign_seed_keypair(seed)
+    return bytes(key)
 
 
 def sign(seed: bytes, message: bytes) -> bytes:
     """The RFC 8032 signature of the message with the key of the seed."""
     _, secret = bindings.crypto_sign_seed_keypair(seed)
-    return bindings.crypto_sign(message, secret)[:64]
+    return bytes(bindings.crypto_sign(message, secret)[:64])
 
 
 # --- handshake --------------------------------------------------------------------------

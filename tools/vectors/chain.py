@@ -7,6 +7,7 @@ import hashlib
 
 from prosa_conformance import codec, crypto
 from prosa_conformance.codec import Frame
+from prosa_conformance.kinds import Value
 from prosa_conformance.registry import LABELS
 from vectors.collection import Collection, seed
 from vectors.samples import BOB_KEY, FORM, HOST_ROOM, ROOM, SERVER_KEY, SERVER_SEED, START_MS
@@ -15,10 +16,7 @@ CHECKPOINT = FORM["checkpoint"].minimal()
 
 
 def make() -> Collection:
-    made = Collection(
-        "chain",
-        "The chain of a room and its checkpoints, section 5.4; unknown requests, section 13.5.",
-    )
+    made = Collection("chain", "The chain of a room and its checkpoints, section 5.4; unknown requests, section 13.5.")
     _chain(made)
     _edges(made)
     _checkpoints(made)
@@ -39,34 +37,15 @@ def _chain(made: Collection) -> None:
             {"hash": previous.hex()},
             {"hash_input": hashed},
         )
-        for seq, time in enumerate(
-            (START_MS, START_MS + 5, START_MS + 5, START_MS + 60_000), start=1
-        ):
-            previous = _link(
-                made, f"{name}-{seq}", f"h_{seq}", previous, seq, time, seed(f"message {seq}")
-            )
+        for seq, time in enumerate((START_MS, START_MS + 5, START_MS + 5, START_MS + 60_000), start=1):
+            previous = _link(made, f"{name}-{seq}", f"h_{seq}", previous, seq, time, seed(f"message {seq}"))
 
 
-def _link(
-    made: Collection,
-    identity: str,
-    comment: str,
-    previous: bytes,
-    seq: int,
-    time: int,
-    message: bytes,
-) -> bytes:
+def _link(made: Collection, identity: str, comment: str, previous: bytes, seq: int, time: int, message: bytes) -> bytes:
     hashed = LABELS["chain"] + previous + seq.to_bytes(8, "big") + time.to_bytes(8, "big") + message
     digest = hashlib.sha256(hashed).digest()
     request = f"chain {previous.hex()} {seq} {time} {message.hex()}"
-    made.add(
-        f"chain-{identity}",
-        "AUD-01",
-        comment,
-        request,
-        {"hash": digest.hex()},
-        {"hash_input": hashed},
-    )
+    made.add(f"chain-{identity}", "AUD-01", comment, request, {"hash": digest.hex()}, {"hash_input": hashed})
     return digest
 
 
@@ -83,35 +62,25 @@ def _edges(made: Collection) -> None:
 
 
 def _checkpoints(made: Collection) -> None:
-    def add(
-        identity: str, comment: str, checkpoint: Frame, good: bool, key: bytes = SERVER_KEY
-    ) -> None:
+    def add(identity: str, comment: str, checkpoint: Frame, good: bool, key: bytes = SERVER_KEY) -> None:
         request = f"checkpoint {key.hex()} {codec.encode(checkpoint).hex()}"
         steps = {"signed": LABELS["checkpoint"] + codec.before(checkpoint, "server_sig")}
         expected: dict[str, object] = {"verdict": "valid" if good else "invalid"}
         made.add(f"checkpoint-{identity}", "AUD-03", comment, request, expected, steps)
 
-    def changed(name: str, value: codec.Value) -> Frame:
+    def changed(name: str, value: Value) -> Frame:
         return CHECKPOINT.without(name).plus(codec.field_value(name, value))
 
     add("good", "signed by the server", CHECKPOINT, True)
     empty = crypto.sign_checkpoint(
-        SERVER_SEED,
-        changed("seq", 0)
-        .without("chain")
-        .plus(codec.field_value("chain", crypto.chain_start(HOST_ROOM))),
+        SERVER_SEED, changed("seq", 0).without("chain").plus(codec.field_value("chain", crypto.chain_start(HOST_ROOM)))
     )
     add("empty-room", "an empty room: seq 0 and h_0", empty, True)
     grease = crypto.sign_checkpoint(SERVER_SEED, CHECKPOINT.plus((0x0A0B, b"grease")))
     add("grease", "an unknown odd field in front of the signature is signed", grease, True)
     late = CHECKPOINT.plus((0x4A4B, b"grease"))
     add("grease-late", "one behind the signature is not", late, True)
-    for name, value in (
-        ("time", START_MS + 1),
-        ("room_id", ROOM),
-        ("seq", 33),
-        ("chain", seed("other chain")),
-    ):
+    for name, value in (("time", START_MS + 1), ("room_id", ROOM), ("seq", 33), ("chain", seed("other chain"))):
         add(f"tampered-{name.replace('_', '-')}", f"{name} is changed", changed(name, value), False)
     add("added-field", "an unknown odd field is put in", CHECKPOINT.plus((0x0A0B, b"")), False)
     add("other-server", "the key of somebody else", CHECKPOINT, False, BOB_KEY)
@@ -126,11 +95,5 @@ def _checkpoints(made: Collection) -> None:
 
 
 def _unknown_requests(made: Collection) -> None:
-    for identity, request in (
-        ("word", "compress 00"),
-        ("upper-case", "DECODE client 1024 -"),
-        ("future", "prosa/2"),
-    ):
-        made.add(
-            f"request-{identity}", "CON-13", "no such request", request, {"verdict": "unsupported"}
-        )
+    for identity, request in (("word", "compress 00"), ("upper-case", "DECODE client 1024 -"), ("future", "prosa/2")):
+        made.add(f"request-{identity}", "CON-13", "no such request", request, {"verdict": "unsupported"})

@@ -46,9 +46,7 @@ class Collection:
         reply = codec_program.answer(request)
         for member, value in expected.items():
             if reply.get(member) != value:
-                raise AssertionError(
-                    f"{identity}: {member} is {reply.get(member)}, meant is {value}"
-                )
+                raise AssertionError(f"{identity}: {member} is {reply.get(member)}, meant is {value}")
         if any(vector["id"] == identity for vector in self.vectors):
             raise AssertionError(f"{identity} is there twice")
         vector: dict[str, object] = {
@@ -64,59 +62,26 @@ class Collection:
         self.vectors.append(vector)
 
     def accept(
-        self,
-        identity: str,
-        clauses: str,
-        comment: str,
-        octets: bytes,
-        sender: str,
-        cap: int = CAP,
-        after: bytes = b"",
+        self, identity: str, clauses: str, comment: str, octets: bytes, sender: str, cap: int = CAP, after: bytes = b""
     ) -> None:
         """A good frame, perhaps with octets behind it, that comes back the same."""
         expected = {"verdict": "frame", "consumed": len(octets), "encoded": octets.hex()}
-        self.add(
-            identity, clauses, comment, f"decode {sender} {cap} {word(octets + after)}", expected
-        )
+        self.add(identity, clauses, comment, f"decode {sender} {cap} {word(octets + after)}", expected)
 
     def refuse(
-        self,
-        identity: str,
-        clauses: str,
-        comment: str,
-        octets: bytes,
-        sender: str,
-        code: str,
-        cap: int = CAP,
+        self, identity: str, clauses: str, comment: str, octets: bytes, sender: str, code: str, cap: int = CAP
     ) -> None:
         """Octets with exactly one fault."""
         expected: dict[str, object] = {"verdict": "error", "error": code}
         self.add(identity, clauses, comment, f"decode {sender} {cap} {word(octets)}", expected)
 
-    def partial(
-        self, identity: str, clauses: str, comment: str, octets: bytes, sender: str, cap: int = CAP
-    ) -> None:
+    def partial(self, identity: str, clauses: str, comment: str, octets: bytes, sender: str, cap: int = CAP) -> None:
         """The beginning of a frame that may become good."""
-        self.add(
-            identity,
-            clauses,
-            comment,
-            f"decode {sender} {cap} {word(octets)}",
-            {"verdict": "partial"},
-        )
+        self.add(identity, clauses, comment, f"decode {sender} {cap} {word(octets)}", {"verdict": "partial"})
 
     def ignore(
-        self,
-        identity: str,
-        clauses: str,
-        comment: str,
-        octets: bytes,
-        sender: str,
-        cap: int = CAP,
-        after: bytes = b"",
+        self, identity: str, clauses: str, comment: str, octets: bytes, sender: str, cap: int = CAP, after: bytes = b""
     ) -> None:
         """A frame of an unknown odd type."""
         expected: dict[str, object] = {"verdict": "ignored", "consumed": len(octets)}
-        self.add(
-            identity, clauses, comment, f"decode {sender} {cap} {word(octets + after)}", expected
-        )
+        self.add(identity, clauses, comment, f"decode {sender} {cap} {word(octets + after)}", expected)

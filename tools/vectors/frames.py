@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from prosa_conformance import codec
 from prosa_conformance.codec import Frame
 from prosa_conformance.kinds import INTEGER_SIZE, PATTERN
-from prosa_conformance.registry import FIELDS, Field
+from prosa_conformance.registry import FIELDS, FRAMES, Field
 from vectors.collection import Collection
 from vectors.samples import FORM, FORMS, VALUES, Form
 
@@ -19,8 +19,7 @@ RULE_CLAUSE = {"ack-server": "WIRE-30", "ack-client": "WIRE-31"}
 
 def make() -> Collection:
     made = Collection(
-        "frames",
-        "Every form of every frame, and every field at its bounds and beyond: sections 3.5 to 3.7.",
+        "frames", "Every form of every frame, and every field at its bounds and beyond: sections 3.5 to 3.7."
     )
     for form in FORMS:
         _form(made, form)
@@ -37,19 +36,13 @@ def make() -> Collection:
 def _form(made: Collection, form: Form) -> None:
     clauses = f"WIRE-05 WIRE-29 WIRE-34 {_rule_clause(form)}".strip()
     least = form.minimal()
-    made.accept(
-        f"frame-{form.name}-minimal", clauses, "no optional field", codec.encode(least), form.sender
-    )
+    made.accept(f"frame-{form.name}-minimal", clauses, "no optional field", codec.encode(least), form.sender)
     if form.most != form.least:
         full = codec.encode(form.full())
         made.accept(f"frame-{form.name}-full", clauses, "all optional fields", full, form.sender)
     greased = form.signed(form.full().plus(*_grease(form)))
     made.accept(
-        f"frame-{form.name}-grease",
-        f"WIRE-22 {clauses}",
-        "all fields and GREASE",
-        codec.encode(greased),
-        form.sender,
+        f"frame-{form.name}-grease", f"WIRE-22 {clauses}", "all fields and GREASE", codec.encode(greased), form.sender
     )
     for name in form.least:
         _missing(made, form, name)
@@ -86,7 +79,7 @@ def _missing(made: Collection, form: Form, name: str) -> None:
 
 
 def _row_optional(form: Form) -> frozenset[str]:
-    return codec.FRAMES[form.frame].optional
+    return FRAMES[form.frame].optional
 
 
 def _rules(made: Collection) -> None:
@@ -136,9 +129,7 @@ def _join_rule(made: Collection) -> None:
     with_after = codec.encode(join.plus(VALUES["after_seq"]))
     made.accept("join-after-seq-alone", "WIRE-32", "after_seq needs no epoch", with_after, "client")
     with_epoch = codec.encode(join.plus(VALUES["epoch"]))
-    made.refuse(
-        "join-epoch-alone", "WIRE-32", "epoch without after_seq", with_epoch, "client", "BAD_FRAME"
-    )
+    made.refuse("join-epoch-alone", "WIRE-32", "epoch without after_seq", with_epoch, "client", "BAD_FRAME")
 
 
 def _numbers_without_names(made: Collection) -> None:
@@ -165,11 +156,7 @@ def _numbers_without_names(made: Collection) -> None:
     for name in ("NORMAL", "FLOW_VIOLATION"):
         named = FORM["bye"].minimal().without("code").plus(codec.field_value("code", name))
         made.accept(
-            f"bye-code-{name.lower().replace('_', '-')}",
-            "WIRE-34",
-            "a code by name",
-            codec.encode(named),
-            "client",
+            f"bye-code-{name.lower().replace('_', '-')}", "WIRE-34", "a code by name", codec.encode(named), "client"
         )
 
 
@@ -229,19 +216,9 @@ def _integer_cases(field: Field) -> Iterator[Case]:
     for name, number in (("minimum", field.min), ("maximum", field.max)):
         yield Case(name, f"{name} {number}", number.to_bytes(size, "big"))
     if field.min > 0:
-        yield Case(
-            "below",
-            f"{field.min - 1} is below the minimum",
-            (field.min - 1).to_bytes(size, "big"),
-            "BAD_FRAME",
-        )
+        yield Case("below", f"{field.min - 1} is below the minimum", (field.min - 1).to_bytes(size, "big"), "BAD_FRAME")
     if field.max < 2 ** (8 * size) - 1:
-        yield Case(
-            "above",
-            f"{field.max + 1} is above the maximum",
-            (field.max + 1).to_bytes(size, "big"),
-            "BAD_FRAME",
-        )
+        yield Case("above", f"{field.max + 1} is above the maximum", (field.max + 1).to_bytes(size, "big"), "BAD_FRAME")
     good = field.max.to_bytes(size, "big")
     yield Case("empty", "no octet", b"", "BAD_FRAME")
     if size > 1:
@@ -383,16 +360,8 @@ UTF8_GOOD = (
         "C0, DEL and C1 but for U+0000 are legal; a program does not print them raw",
         b"\x01\t\n\r\x1b[2J\x7f\xc2\x9b",
     ),
-    (
-        "bidi",
-        "U+202E and U+2066 are legal; a program does not print them raw",
-        b"a\xe2\x80\xaeb\xe2\x81\xa6c",
-    ),
-    (
-        "zero-width",
-        "U+200B, U+2060 and U+FEFF are legal",
-        b"a\xe2\x80\x8bb\xe2\x81\xa0c\xef\xbb\xbf",
-    ),
+    ("bidi", "U+202E and U+2066 are legal; a program does not print them raw", b"a\xe2\x80\xaeb\xe2\x81\xa6c"),
+    ("zero-width", "U+200B, U+2060 and U+FEFF are legal", b"a\xe2\x80\x8bb\xe2\x81\xa0c\xef\xbb\xbf"),
     ("combining", "no normalisation: e and U+0301", b"cafe\xcc\x81"),
     ("quotes", "a quotation mark, a backslash, a slash", b'"\\/'),
     ("emoji", "beyond the basic plane: two units in UTF-16, four octets here", "olá 👋🏽".encode()),
@@ -432,12 +401,7 @@ def _utf8_cases(field: Field) -> Iterator[Case]:
     yield Case("empty", "no octet", b"", "BAD_FRAME")
     yield Case("above", f"{field.max + 1} octets", b"x" * (field.max + 1), "BAD_FRAME")
     above = "é" * (field.max // 2) + ("é" if field.max % 2 else "x")
-    yield Case(
-        "above-octets",
-        f"{len(above)} characters, {field.max + 1} octets",
-        above.encode(),
-        "BAD_FRAME",
-    )
+    yield Case("above-octets", f"{len(above)} characters, {field.max + 1} octets", above.encode(), "BAD_FRAME")
     for name, why, value in UTF8_GOOD:
         yield Case(name, why, value)
     for name, why, value in UTF8_BAD:

@@ -22,13 +22,7 @@ def make() -> Collection:
         ("other-epoch", "another life of the room", SERVER_KEY, other_epoch, "lab"),
         ("other-server", "the same room on another server", other_server, EPOCH, "lab"),
         ("epoch-zeros", "an epoch of zeros is hashed like any other", SERVER_KEY, bytes(16), "lab"),
-        (
-            "host-without-at",
-            "a room called host is not @host, and has no client_key",
-            SERVER_KEY,
-            EPOCH,
-            "host",
-        ),
+        ("host-without-at", "a room called host is not @host, and has no client_key", SERVER_KEY, EPOCH, "host"),
     ):
         _add(made, identity, comment, server, epoch, name, b"")
     for identity, comment, epoch, client in (
@@ -40,18 +34,8 @@ def make() -> Collection:
     return made
 
 
-def _add(
-    made: Collection,
-    identity: str,
-    comment: str,
-    server: bytes,
-    epoch: bytes,
-    name: str,
-    client: bytes,
-) -> None:
+def _add(made: Collection, identity: str, comment: str, server: bytes, epoch: bytes, name: str, client: bytes) -> None:
     hashed = LABELS["room"] + server + epoch + len(name).to_bytes(1, "big") + name.encode() + client
     words = ["room-id", server.hex(), epoch.hex(), name, *([client.hex()] if client else [])]
     expected: dict[str, object] = {"room_id": hashlib.sha256(hashed).hexdigest()}
-    made.add(
-        f"room-{identity}", "MSG-22", comment, " ".join(words), expected, {"room_id_input": hashed}
-    )
+    made.add(f"room-{identity}", "MSG-22", comment, " ".join(words), expected, {"room_id_input": hashed})

@@ -128,7 +128,8 @@ def _member_form(event: str, fields: tuple[str, ...]) -> Form:
 _PERSON = ("nick", "room_id", "event", "member_key", "at_seq")
 _SERVER_ACK = ("room_id", "limit_counter", "acked_counter", "acked_seq")
 _CLIENT_ACK = ("room_id", "seen_seq", "limit_seq")
-FORMS = tuple(_plain_form(name) for name in FRAMES if name not in ("ACK", "MEMBER")) + (
+FORMS = (
+    *(_plain_form(name) for name in FRAMES if name not in ("ACK", "MEMBER")),
     Form("ack-server", "ACK", "server", _SERVER_ACK, _SERVER_ACK),
     Form("ack-client", "ACK", "client", _CLIENT_ACK, _CLIENT_ACK),
     *(_member_form(event, _PERSON) for event in ("here", "joined", "left")),

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from prosa_conformance import codec, crypto
-from prosa_conformance.codec import Decoded, Frame, Value, frame
-from prosa_conformance.registry import FEATURES, LIMITS, TIMERS
+from prosa_conformance.codec import Decoded, Frame, frame
+from prosa_conformance.registry import FEATURES, FRAMES, LIMITS, TIMERS
 from vectors.collection import CAP, seed
 from vectors.samples import START_MS
 
@@ -87,11 +88,7 @@ class Session:
         if tampered:
             signature = bytearray(auth.octets("handshake_sig") or b"")
             signature[40] ^= 0x01
-            self.send(
-                "client",
-                "the signature has one bit flipped",
-                crypto.complete(auth, bytes(signature)),
-            )
+            self.send("client", "the signature has one bit flipped", crypto.complete(auth, bytes(signature)))
             return
         self.send("client", "the client signs th2 and its nick", auth)
         self.send("server", "READY", frame("WELCOME", session=self.connection, time=self.tick()))
@@ -108,7 +105,7 @@ class Session:
         )
 
     def _challenge(self, nonce: bytes, features: int) -> Frame:
-        announced = {name: limit.default for name, limit in (LIMITS | TIMERS).items()}
+        announced: dict[str, Any] = {name: limit.default for name, limit in (LIMITS | TIMERS).items()}
         return frame(
             "CHALLENGE",
             versions=(1,),
@@ -128,14 +125,8 @@ class Session:
         return Room(name, epoch, room_id, chain=crypto.chain_start(room_id), audit=audit)
 
     def join(self, room: Room, window: int, comment: str, after: int | None = None) -> None:
-        resume: dict[str, Value] = (
-            {} if after is None else {"epoch": room.epoch, "after_seq": after}
-        )
-        self.send(
-            "client",
-            comment,
-            frame("JOIN", room=room.name, send_window=window, recv_window=64, **resume),
-        )
+        resume: dict[str, Any] = {} if after is None else {"epoch": room.epoch, "after_seq": after}
+        self.send("client", comment, frame("JOIN", room=room.name, send_window=window, recv_window=64, **resume))
         last = self.counters.get((self.client, room.room_id), 0)
         start = room.head + 1 if after is None else after + 1
         joined = frame(
@@ -150,11 +141,7 @@ class Session:
             oldest_seq=1,
             start_seq=start,
         )
-        self.send(
-            "server",
-            f"counters up to {last + window} may be sent; room_seq goes on with {start}",
-            joined,
-        )
+        self.send("server", f"counters up to {last + window} may be sent; room_seq goes on with {start}", joined)
 
     def write(self, who: str, room: Room, text: str, reply_to: bytes | None = None) -> Frame:
         """A signed message with its author's next counter."""
@@ -176,51 +163,31 @@ class Session:
         """The DELIVER of a message that the server appends to the room."""
         room.head += 1
         time = self.tick(3)
-        server_fields = [
-            codec.field_value("room_seq", room.head),
-            codec.field_value("server_time", time),
-        ]
+        server_fields = [codec.field_value("room_seq", room.head), codec.field_value("server_time", time)]
         if room.audit:
             server_fields.append(codec.field_value("prev_hash", room.chain))
         room.chain = crypto.chain(room.chain, room.head, time, crypto.message_id(message))
-        return Frame(codec.FRAMES["DELIVER"].type, message.fields).plus(*server_fields)
+        return Frame(FRAMES["DELIVER"].type, message.fields).plus(*server_fields)
 
     def ack(self, room: Room, acked: int, limit: int, seq: int, comment: str) -> None:
-        made = frame(
-            "ACK", room_id=room.room_id, acked_counter=acked, limit_counter=limit, acked_seq=seq
-        )
+        made = frame("ACK", room_id=room.room_id, acked_counter=acked, limit_counter=limit, acked_seq=seq)
         self.send("server", comment, made)
 
     def seen(self, room: Room, seq: int, comment: str) -> None:
-        self.send(
-            "client", comment, frame("ACK", room_id=room.room_id, seen_seq=seq, limit_seq=seq + 64)
-        )
+        self.send("client", comment, frame("ACK", room_id=room.room_id, seen_seq=seq, limit_seq=seq + 64))
 
     def checkpoint(self, room: Room, comment: str) -> None:
-        made = frame(
-            "CHECKPOINT", time=self.tick(1), room_id=room.room_id, seq=room.head, chain=room.chain
-        )
-        self.send(
-            "server", comment, crypto.sign_checkpoint(self.secret(f"{self.server}_seed"), made)
-        )
+        made = frame("CHECKPOINT", time=self.tick(1), room_id=room.room_id, seq=room.head, chain=room.chain)
+        self.send("server", comment, crypto.sign_checkpoint(self.secret(f"{self.server}_seed"), made))
 
     def member(self, room: Room, event: str, who: str, at: int, comment: str) -> None:
-        made = frame(
-            "MEMBER",
-            nick=who,
-            room_id=room.room_id,
-            event=event,
-            member_key=self.key(who),
-            at_seq=at,
-        )
+        made = frame("MEMBER", nick=who, room_id=room.room_id, event=event, member_key=self.key(who), at_seq=at)
         self.send("server", comment, made)
 
     def goodbye(self, first: str = "client") -> None:
         other = "server" if first == "client" else "client"
         self.send(
-            first,
-            "goodbye, then shutdown(SHUT_WR)",
-            frame("BYE", code="NORMAL", reason="the conversation is over"),
+            first, "goodbye, then shutdown(SHUT_WR)", frame("BYE", code="NORMAL", reason="the conversation is over")
         )
         self.send(other, "the answer to BYE", frame("BYE", code="NORMAL"))
 
@@ -239,19 +206,13 @@ def _question(session: Session, room: Room, text: str, answer: str) -> None:
     session.send("server", "the question itself, as every member sees it", own)
     session.tick(1500)
     reply = session.write("server", room, answer, crypto.message_id(question))
-    session.send(
-        "server",
-        "the answer, signed by the server, reply_to the question",
-        session.commit(room, reply),
-    )
+    session.send("server", "the answer, signed by the server, reply_to the question", session.commit(room, reply))
     session.ack(room, counter, counter + 1, asked, "only now the limit rises")
     session.seen(room, room.head, "the client has seen both")
 
 
 def sync() -> Session:
-    session = Session(
-        "sync", "Level L1: two questions to @host in stop-and-wait, a PING, and goodbye."
-    )
+    session = Session("sync", "Level L1: two questions to @host in stop-and-wait, a PING, and goodbye.")
     session.handshake()
     room = session.room("@host")
     session.join(room, 1, "the private room, a window of one")
@@ -264,9 +225,7 @@ def sync() -> Session:
 
 
 def sync_no_answer() -> Session:
-    session = Session(
-        "sync-no-answer", "Level L1: nobody answers; NO_ANSWER, and the limit rises all the same."
-    )
+    session = Session("sync-no-answer", "Level L1: nobody answers; NO_ANSWER, and the limit rises all the same.")
     session.handshake()
     room = session.room("@host")
     session.join(room, 1, "the private room, a window of one")
@@ -282,7 +241,7 @@ def sync_no_answer() -> Session:
         reason="there is no operator",
         room_id=room.room_id,
         counter=1,
-        ref_type=codec.FRAMES["PUBLISH"].type,
+        ref_type=FRAMES["PUBLISH"].type,
         clause="FLOW-29",
     )
     session.send("server", "class 05: the connection stays", error)
@@ -294,10 +253,7 @@ def sync_no_answer() -> Session:
 
 
 def async_window() -> Session:
-    session = Session(
-        "async-window",
-        "Level L2: a window of four in @host, an unsolicited message, coalesced ACKs.",
-    )
+    session = Session("async-window", "Level L2: a window of four in @host, an unsolicited message, coalesced ACKs.")
     session.handshake(features=FEATURES["liveness"])
     room = session.room("@host")
     session.join(room, 4, "a window of four")
@@ -306,11 +262,7 @@ def async_window() -> Session:
     for number, message in enumerate(messages[:3], start=1):
         session.send("client", f"message {number} of 4, nobody waits", message)
     hello = session.write("server", room, "Good morning, by the way.")
-    session.send(
-        "server",
-        "the operator speaks unasked, before the questions are read",
-        session.commit(room, hello),
-    )
+    session.send("server", "the operator speaks unasked, before the questions are read", session.commit(room, hello))
     session.send("client", "message 4 uses up the window", messages[3])
     delivered = [session.commit(room, message) for message in messages]
     session.ack(room, 3, 7, 4, "one ACK for three messages; limit = last accepted + 4")
@@ -327,8 +279,7 @@ def async_window() -> Session:
 
 def group_resume() -> Session:
     session = Session(
-        "group-resume",
-        "Level L3 with resume and audit: a named room, a lost connection, resume by JOIN, replay.",
+        "group-resume", "Level L3 with resume and audit: a named room, a lost connection, resume by JOIN, replay."
     )
     session.handshake(features=RESUME_AUDIT)
     room = session.room("lab", audit=True)
@@ -341,9 +292,7 @@ def group_resume() -> Session:
     own = session.commit(room, first)
     session.ack(room, 1, 5, 1, "committed")
     session.send("server", "to all members, with prev_hash = h_0", own)
-    from_bob = session.commit(
-        room, session.write("bob", room, "Hello, ada.", crypto.message_id(first))
-    )
+    from_bob = session.commit(room, session.write("bob", room, "Hello, ada.", crypto.message_id(first)))
     session.send("server", "bob's answer, signed by bob", from_bob)
     session.seen(room, 2, "seen up to 2")
     second = session.write("ada", room, "I am in a tunn")
@@ -359,11 +308,7 @@ def group_resume() -> Session:
     session.send("server", "replay: what ada missed", missed)
     session.checkpoint(room, "the replay has ended")
     session.seen(room, 4, "seen up to 4")
-    session.send(
-        "client",
-        "the last frame about the room is MEMBER left",
-        frame("LEAVE", room_id=room.room_id),
-    )
+    session.send("client", "the last frame about the room is MEMBER left", frame("LEAVE", room_id=room.room_id))
     session.member(room, "left", "ada", 4, "ada has left")
     session.goodbye()
     return session
@@ -376,7 +321,7 @@ def refused() -> Session:
         "ERROR",
         code="BAD_SIG",
         reason="the signature of AUTH does not verify",
-        ref_type=codec.FRAMES["AUTH"].type,
+        ref_type=FRAMES["AUTH"].type,
         clause="AUTH-16",
     )
     session.send("server", "class 02: fatal, and in the place of a BYE; the client closes", error)
