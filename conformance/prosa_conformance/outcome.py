@@ -8,6 +8,7 @@ under test.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -45,7 +46,8 @@ class Guilty:
 class Violation(AssertionError):
     """The program under test broke a clause.
 
-    `sentence` says what happened in plain words; `symptom` chooses the hint (see hints.py).
+    `sentence` says what happened in plain words; `symptom` chooses the hint (see hints.py);
+    `last_words` are the stderr of a program that no test could watch yet.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Violation(AssertionError):
         actual: str = "",
         guilty: Guilty | None = None,
         symptom: str = "",
+        last_words: Sequence[str] = (),
     ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
@@ -63,6 +66,7 @@ class Violation(AssertionError):
         self.actual = actual
         self.guilty = guilty
         self.symptom = symptom
+        self.last_words = last_words
 
 
 class Unsupported(Exception):

@@ -125,6 +125,10 @@ class Program:
             return self._lines.popleft() if self._lines else None
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def stderr_mark(self) -> int:
         """A place in stderr, to ask later for what came after it."""
         with self._changed:
@@ -164,7 +168,7 @@ class Program:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the whole group; nothing happens when it is gone."""
-        self._killed = self._killed or number == signal.SIGKILL
+        self._killed = self._killed or (number == signal.SIGKILL and self.ended is None)
         try:
             os.killpg(self._process.pid, number)
         except (ProcessLookupError, PermissionError):
@@ -192,11 +196,7 @@ class Program:
 
     def end(self) -> None:
         """Kill what is left of the group and collect it."""
-        self._killed = self._killed or self.ended is None
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
+        self.signal(signal.SIGKILL)
         self.close_stdin()
         self.wait_end(KILL_GRACE_S)
         for thread in self._threads:

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+"""One running test: its transcript, its random numbers, its deadlines, and what it opened."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prosa_conformance.contract import Implementation
+from prosa_conformance.outcome import Violation
+from prosa_conformance.places import Ports
+from prosa_conformance.process import Program
+from prosa_conformance.transcript import Transcript
+
+if TYPE_CHECKING:
+    from prosa_conformance.endpoint import Wire
+
+WAIT_S = 3.0
+START_S = 10.0
+END_S = 5.0
+
+
+@dataclass
+class Settings:
+    """What holds for all tests of a run."""
+
+    subject: Implementation
+    directory: Path
+    level: str = "L1"
+    seed: int = 0
+    time_scale: float = 1.0
+    ports: Ports = field(default_factory=lambda: Ports(0))
+    _folders: int = 0
+
+    def folder(self, name: str) -> Path:
+        """A new empty folder."""
+        self._folders += 1
+        path = self.directory / f"{self._folders:04}-{name}"
+        path.mkdir()
+        return path
+
+
+@dataclass
+class Watched:
+    """A program that this test uses, and where its stderr was when the test began."""
+
+    program: Program
+    stderr_mark: int
+    end_expected: bool = False
+
+    def check(self, subject: str) -> None:
+        """Violation when the program crashed, ended by itself, or a sanitizer spoke."""
+        words = self.program.sanitizer_words(self.stderr_mark)
+        ended = self.program.ended
+        if words:
+            raise Violation(
+                f"a sanitizer found a fault in {subject}",
+                expected="no word of a sanitizer",
+                actual=words,
+                symptom="sanitizer",
+            )
+        if ended is None or self.program.killed_by_us:
+            return
+        if ended.signal_name and ended.signal_name != "SIGTERM":
+            raise Violation(
+                f"{subject} crashed: {ended.signal_name}", expected="no crash", actual=str(ended), symptom="crash"
+            )
+        if not self.end_expected:
+            raise Violation(
+                f"{subject} ended by itself", expected="it goes on", actual=str(ended), symptom="early-end"
+            )
+
+
+class Case:
+    def __init__(self, settings: Settings, test: str, role: str) -> None:
+        self.settings = settings
+        self.test = test
+        self.role = role
+        self.subject = f"the {role}"
+        self.transcript = Transcript()
+        self.wires: list[Wire] = []
+        self.watched: list[Watched] = []
+        self.notes: list[str] = []
+        self.rng = random.Random(f"{settings.seed} {test}")
+
+    def seconds(self, seconds: float | None = None) -> float:
+        """A wait's length, by default WAIT_S, on this machine."""
+        return (WAIT_S if seconds is None else seconds) * self.settings.time_scale
+
+    def deadline(self, seconds: float | None = None) -> float:
+        """A deadline on the monotonic clock."""
+        return time.monotonic() + self.seconds(seconds)
+
+    def seed(self, name: str) -> bytes:
+        """The 32 octets of a private key: the same for the same name, test and seed of the run."""
+        text = f"prosa-conformance {self.settings.seed} {self.test} {name}"
+        return hashlib.sha256(text.encode()).digest()
+
+    def nick(self, name: str) -> str:
+        """A nick that no other test of the run uses."""
+        return f"{name[:23]}-{self.seed(name).hex()[:8]}"
+
+    def not_strict(self, note: str) -> None:
+        """The text is not kept to the letter, yet harmlessly so: the test passes as non-strict."""
+        self.notes.append(note)
+
+    def watch(self, program: Program) -> Watched:
+        watched = Watched(program, program.stderr_mark)
+        self.watched.append(watched)
+        return watched
+
+    def close_wires(self) -> None:
+        for wire in self.wires:
+            wire.close()

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""The command line: words to options, options to a run, a run to one of five exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import shlex
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from prosa_conformance.case import Settings
+from prosa_conformance.contract import (
+    ANSWERS,
+    LEVELS,
+    ROLES,
+    Implementation,
+    check_command,
+    load,
+    parse_address,
+)
+from prosa_conformance.outcome import Exit, UsageError
+from prosa_conformance.places import Ports
+from prosa_conformance.plugin import Selection
+from prosa_conformance.run import Run
+from prosa_conformance.terminal import Terminal
+
+COMMANDS = {"server": "cmd", "client": "client_cmd", "codec": "codec_cmd"}
+EPILOG = """exit codes: 0 conforms; 1 violates the protocol; 2 wrong words, or no test selected;
+3 the implementation did not start; 4 the suite itself broke"""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(message)
+
+
+def parser() -> Parser:
+    words = Parser(
+        prog="prosa_conformance",
+        description="Check an implementation of PROSA/1 against the text.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    subject = words.add_argument_group("what is checked")
+    subject.add_argument("--sut", metavar="PROSA.TOML", type=Path, help="a description, or its folder")
+    subject.add_argument("--cmd", metavar="COMMAND", help="a server's command")
+    subject.add_argument("--client-cmd", metavar="COMMAND", help="a client's command")
+    subject.add_argument("--codec-cmd", metavar="COMMAND", help="a codec's command")
+    subject.add_argument("--connect", metavar="HOST:PORT", help="a server that runs already")
+    subject.add_argument("--answers", choices=ANSWERS, help="who answers questions (default operator)")
+    tests = words.add_argument_group("which tests")
+    tests.add_argument("--level", choices=LEVELS, help="up to this level (default: the highest declared, or L1)")
+    tests.add_argument("--role", choices=(*ROLES, "all"), default="all", help="only the tests of this role")
+    tests.add_argument("-k", metavar="EXPR", default="", help="tests whose names fit, as in pytest")
+    tests.add_argument("--only", metavar="CLAUSE", default="", help="tests of this clause; * allowed: 'FLOW-*'")
+    tests.add_argument("--test", metavar="NAME", default="", help="the one test of this name")
+    tests.add_argument("--list", action="store_true", help="list the tests and run none")
+    how = words.add_argument_group("how")
+    how.add_argument("--seed", type=int, help="of everything random (default: a new one, printed)")
+    how.add_argument("--time-scale", type=float, default=1.0, metavar="X", help="multiplies every wait and timer")
+    how.add_argument("--strict", action="store_true", help="non-strict results and known failures count as failures")
+    how.add_argument("--report", type=Path, default=Path("report"), metavar="DIR", help="junit.xml and result.json")
+    return words
+
+
+def implementation(options: argparse.Namespace) -> Implementation:
+    """The subject that the words name."""
+    given = {role: getattr(options, name) for role, name in COMMANDS.items() if getattr(options, name) is not None}
+    if options.sut is not None:
+        if given or options.connect or options.answers:
+            raise UsageError("--sut says it all: it goes with no --cmd, --connect or --answers")
+        return load(options.sut / "prosa.toml" if options.sut.is_dir() else options.sut)
+    if options.connect and "server" in given:
+        raise UsageError("a server is either started (--cmd) or there already (--connect)")
+    if not given and not options.connect:
+        if Path("prosa.toml").exists():
+            return load(Path("prosa.toml"))
+        raise UsageError("nothing to check: give --sut, --cmd, --client-cmd, --codec-cmd or --connect")
+    first = next(iter(given.values()), options.connect)
+    return Implementation(
+        name=first,
+        directory=Path.cwd(),
+        commands={role: check_command(command, role) for role, command in given.items()},
+        answers=options.answers or "operator",
+        connect=parse_address(options.connect) if options.connect else None,
+    )
+
+
+def selection(options: argparse.Namespace, subject: Implementation, level: str) -> Selection:
+    roles = tuple(role for role in ROLES if subject.has(role)) if options.role == "all" else (options.role,)
+    if options.role != "all" and not subject.has(options.role):
+        raise UsageError(f"--role {options.role}, but there is no {options.role} to check")
+    return Selection(
+        levels=LEVELS[: LEVELS.index(level) + 1],
+        features=subject.features,
+        roles=roles,
+        only=options.only,
+        test=options.test,
+        keyword=options.k,
+        whole=not (options.only or options.test or options.k) and options.role == "all",
+    )
+
+
+def build(subject: Implementation) -> str:
+    """Run the build command of prosa.toml; the end of its output when it fails."""
+    if not subject.build:
+        return ""
+    try:
+        done = subprocess.run(
+            shlex.split(subject.build),
+            cwd=subject.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:
+        return f"{subject.build}: {error.strerror}"
+    return "" if done.returncode == 0 else f"{subject.build}: exit code {done.returncode}\n{done.stdout[-2000:]}"
+
+
+def main(argv: Sequence[str]) -> int:
+    """One of the exit codes of outcome.Exit, whatever happens."""
+    terminal = Terminal(sys.stdout)
+    try:
+        return _main(argv, terminal)
+    except KeyboardInterrupt:
+        terminal.problem("interrupted")
+    except Exception:
+        terminal.harness_errors([traceback.format_exc()])
+    return Exit.HARNESS
+
+
+def _main(argv: Sequence[str], terminal: Terminal) -> int:
+    try:
+        options = parser().parse_args(argv)
+        if options.time_scale <= 0:
+            raise UsageError("--time-scale is above 0")
+        subject = implementation(options)
+        level = options.level or max(subject.levels, default="L1")
+        chosen = selection(options, subject, level)
+    except UsageError as error:
+        terminal.problem(f"{error}\n(--help tells the words)")
+        return Exit.USAGE
+    seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
+    with tempfile.TemporaryDirectory(prefix="prosa-conformance-") as folder:
+        settings = Settings(subject, Path(folder), level, seed, options.time_scale, Ports(secrets.randbelow(1 << 16)))
+        run = Run(settings, chosen, options.strict, options.report, terminal)
+        if options.list:
+            return run.list_tests()
+        if not options.test and (trouble := build(subject)):
+            terminal.problem(f"The implementation could not be built.\n{trouble}")
+            return Exit.NOT_STARTED
+        return run.execute()

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""The client under test: what is typed to it, the events that it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from prosa_conformance.case import END_S, Case
+from prosa_conformance.contract import NOT_THERE
+from prosa_conformance.launch import client_values, spawn
+from prosa_conformance.outcome import Unsupported, Violation
+from prosa_conformance.process import Ended, Program
+from prosa_conformance.transcript import Kind
+
+Event = dict[str, Any]
+
+
+class Client:
+    """One life of the client; `data` is its folder, to be handed on to the next life."""
+
+    def __init__(
+        self,
+        case: Case,
+        host: str,
+        port: int,
+        *,
+        nick: str = "alice",
+        room: str = "@host",
+        data: Path | None = None,
+    ) -> None:
+        self.case = case
+        self.nick = nick
+        self.data = data or case.settings.folder("client")
+        self.events: list[Event] = []
+        self.program: Program = spawn(
+            case.settings, "client", client_values(case.settings, host, port, self.data, nick, room)
+        )
+        self._watched = case.watch(self.program)
+        case.transcript.add("the suite", Kind.PROGRAM, f"starts the client for {host}:{port}")
+
+    def type_line(self, line: str) -> None:
+        """Type a line, as a person would."""
+        self.case.transcript.add("the person", Kind.TYPED, repr(line))
+        if not self.program.type_line(line, self.case.seconds()):
+            raise Violation(
+                "the client does not read its stdin",
+                expected="lines on stdin are taken [CON-08]",
+                actual="stdin is closed" if self.program.ended else "stdin is full",
+                symptom="console",
+            )
+
+    def close_stdin(self) -> None:
+        self.case.transcript.add("the person", Kind.TYPED, "end of file")
+        self.program.close_stdin()
+
+    def expect_event(self, name: str, seconds: float | None = None, **members: object) -> Event:
+        """Read events until one of this name comes; its members must be as said."""
+        deadline = self.case.deadline(seconds)
+        while True:
+            event = self._next_event(deadline, f"an event `{name}`")
+            if event["event"] != name:
+                continue
+            wrong = {key: event.get(key) for key, value in members.items() if event.get(key) != value}
+            if wrong:
+                raise Violation(
+                    f"the client's event `{name}` does not say what happened",
+                    expected=json.dumps({"event": name, **members}, ensure_ascii=False),
+                    actual=json.dumps(event, ensure_ascii=False),
+                )
+            return event
+
+    def events_until_end(self) -> list[Event]:
+        """All events that are still to come, up to the end of stdout."""
+        start = len(self.events)
+        deadline = self.case.deadline(END_S)
+        while (line := self.program.next_line(deadline - time.monotonic())) is not None:
+            self._take(line)
+        return self.events[start:]
+
+    def _next_event(self, deadline: float, due: str) -> Event:
+        line = self.program.next_line(deadline - time.monotonic())
+        if line is not None:
+            return self._take(line)
+        ended = self.program.wait_end(0.5) if time.monotonic() < deadline else self.program.ended
+        if ended is not None and ended.code == NOT_THERE:
+            raise Unsupported(f"the client ends with {NOT_THERE}: it does not have this level")
+        raise Violation(
+            f"the client did not print {due}",
+            expected=f"{due} on stdout, one JSON object a line [CON-09]",
+            actual=f"it ended: {ended}" if ended else "no further line",
+            symptom="early-end" if ended else "no-event",
+        )
+
+    def _take(self, line: str) -> Event:
+        self.case.transcript.add("the client", Kind.PRINTED, line[:200])
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            event = None
+        if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+            raise Violation(
+                "the client printed something else than an event on stdout",
+                expected="one JSON object with `event` a line, everything else on stderr [CON-09]",
+                actual=line[:200],
+            )
+        self.events.append(event)
+        return event
+
+    # --- its end ---
+
+    def expect_exit(self, code: int) -> Ended:
+        self._watched.end_expected = True
+        ended = self.program.wait_end(self.case.seconds(END_S))
+        self.case.transcript.add("the client", Kind.PROGRAM, f"ends: {ended}" if ended else "still runs")
+        if ended is None or ended.code != code:
+            raise Violation(
+                f"the client did not end with exit code {code}",
+                expected=f"exit code {code}",
+                actual=str(ended) if ended else f"still running after {self.case.seconds(END_S):.0f} s",
+                symptom="crash" if ended and ended.signal_name else "hangs",
+            )
+        return ended
+
+    def expect_closed(self, code: int, **members: object) -> Event:
+        """The last event, `closed`, and then the end with the exit code that it names."""
+        self._watched.end_expected = True
+        event = self.expect_event("closed", seconds=END_S, exit=code, **members)
+        self.expect_exit(code)
+        return event
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+        self.program.wait_end(END_S)
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        self.case.transcript.add("the suite", Kind.PROGRAM, f"sends {number.name} to the client")
+        self._watched.end_expected = True
+        self.program.signal(number)

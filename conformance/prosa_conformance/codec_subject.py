@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""The codec program under test: a request a line, an answer a line (section 13.5)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from prosa_conformance.case import START_S, Case, Settings
+from prosa_conformance.contract import NOT_THERE
+from prosa_conformance.launch import spawn
+from prosa_conformance.outcome import Unsupported, Violation
+from prosa_conformance.process import Program
+from prosa_conformance.transcript import Kind
+
+
+class CodecProcess:
+    """One life of the codec, shared by the tests until it fails one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.program: Program = spawn(settings, "codec", {"level": "L0", "data": str(settings.folder("codec"))})
+        self.retired = False
+
+    @property
+    def usable(self) -> bool:
+        return not self.retired and self.program.ended is None
+
+    def stop(self) -> None:
+        self.program.end()
+
+
+class Codec:
+    def __init__(self, case: Case, process: CodecProcess) -> None:
+        self.case = case
+        self.process = process
+        self._watched = case.watch(process.program)
+
+    def ask(self, request: str) -> dict[str, Any]:
+        """The answer to one request."""
+        self.case.transcript.add("the codec", Kind.TYPED, request)
+        program = self.process.program
+        taken = program.type_line(request, self.case.seconds(START_S))
+        line = program.next_line(self.case.seconds(START_S)) if taken else None
+        if line is None:
+            self._no_answer(program)
+        assert line is not None
+        self.case.transcript.add("the codec", Kind.PRINTED, line)
+        try:
+            answer = json.loads(line)
+        except json.JSONDecodeError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise Violation(
+                "the codec's answer is no JSON object", expected="one JSON object a line", actual=line[:200]
+            )
+        return answer
+
+    def finish(self) -> int | None:
+        """End of file, and the exit code."""
+        self.process.retired = True
+        self._watched.end_expected = True
+        self.process.program.close_stdin()
+        ended = self.process.program.wait_end(self.case.seconds())
+        return None if ended is None else ended.code
+
+    def _no_answer(self, program: Program) -> None:
+        self.process.retired = True
+        ended = program.wait_end(0.5)
+        if ended is not None and ended.code == NOT_THERE:
+            raise Unsupported(f"the codec ends with {NOT_THERE}: it does not have L0")
+        raise Violation(
+            "the codec did not answer",
+            expected="one JSON object on one line, flushed",
+            actual=f"it ended: {ended}" if ended else "no line",
+            symptom="crash" if ended and ended.signal_name else "flush",
+        )

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""What an implementation says about itself, and how its programs are called (chapter 13).
+
+Reads prosa.toml or the words of the command line into one `Implementation`; starts nothing.
+"""
+
+from __future__ import annotations
+
+import shlex
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prosa_conformance.outcome import UsageError
+
+LEVELS = ("L0", "L1", "L2", "L3", "L4")
+FEATURES = ("liveness", "resume", "audit")
+ROLES = ("codec", "server", "client")
+ANSWERS = ("operator", "echo")
+NOT_THERE = 89  # exit code of a program that does not have the level [CON-03]
+BAD_SETTINGS = 2
+PLACEHOLDERS = ("host", "port", "data", "level", "timers", "nick", "room")
+
+
+@dataclass(frozen=True)
+class KnownFailure:
+    pattern: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """The subject of a run. `declares` is false when only a command was given."""
+
+    name: str
+    directory: Path
+    commands: Mapping[str, str]
+    language: str = ""
+    build: str = ""
+    levels: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    answers: str = "operator"
+    known_failures: tuple[KnownFailure, ...] = ()
+    connect: tuple[str, int] | None = None
+    declares: bool = False
+
+    def has(self, role: str) -> bool:
+        return role in self.commands or (role == "server" and self.connect is not None)
+
+    def words(self, role: str, settings: Mapping[str, str]) -> list[str]:
+        """The command of a role as words, its placeholders replaced."""
+        words = shlex.split(self.commands[role])
+        for name in PLACEHOLDERS:
+            words = [word.replace(f"{{{name}}}", settings.get(name, "")) for word in words]
+        return words
+
+    def source(self) -> str:
+        """The part of a command line that names this subject again."""
+        if self.declares:
+            return f"--sut {shlex.quote(str(self.directory / 'prosa.toml'))}"
+        flags = {"server": "--cmd", "client": "--client-cmd", "codec": "--codec-cmd"}
+        parts = [f"{flags[role]} {shlex.quote(command)}" for role, command in self.commands.items()]
+        if self.connect is not None:
+            parts.append(f"--connect {self.connect[0]}:{self.connect[1]} --answers {self.answers}")
+        return " ".join(parts)
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """The PROSA_ variables for the settings."""
+    return {f"PROSA_{name.upper()}": value for name, value in settings.items()}
+
+
+def timers_text(timers: Mapping[str, int]) -> str:
+    """PROSA_TIMERS in the grammar of section 13.2."""
+    return ",".join(f"{name}={value}" for name, value in sorted(timers.items()))
+
+
+def load(path: Path) -> Implementation:
+    """The implementation of a prosa.toml; UsageError says what is wrong with it."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not TOML: {error}") from error
+    try:
+        return _implementation(table, path.parent.resolve())
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _implementation(table: dict[str, Any], directory: Path) -> Implementation:
+    known_keys = {"name", "language", "build", *ROLES, "levels", "features", "answers", "known_failures"}
+    _refuse_unknown("key", table, known_keys)
+    commands = {role: _command(table[role], role) for role in ROLES if role in table}
+    if not commands:
+        raise UsageError("at least one of server, client and codec is due")
+    levels = _list_of(table, "levels", LEVELS)
+    if not levels:
+        raise UsageError("levels is due: what the implementation claims")
+    answers = table.get("answers", "operator")
+    if answers not in ANSWERS:
+        raise UsageError(f"answers is one of {', '.join(ANSWERS)}, not {answers!r}")
+    return Implementation(
+        name=_text(table, "name") or directory.name,
+        directory=directory,
+        commands=commands,
+        language=_text(table, "language"),
+        build=_text(table, "build"),
+        levels=levels,
+        features=_list_of(table, "features", FEATURES),
+        answers=answers,
+        known_failures=tuple(_known_failure(entry) for entry in table.get("known_failures", [])),
+        declares=True,
+    )
+
+
+def _refuse_unknown(what: str, table: Mapping[str, Any], known: set[str]) -> None:
+    unknown = sorted(set(table) - known)
+    if unknown:
+        raise UsageError(f"unknown {what} {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+
+
+def _text(table: Mapping[str, Any], key: str) -> str:
+    value = table.get(key, "")
+    if not isinstance(value, str):
+        raise UsageError(f"{key} is a string")
+    return value
+
+
+def _command(value: object, role: str) -> str:
+    if not isinstance(value, str):
+        raise UsageError(f"{role} is a command in one string")
+    return check_command(value, role)
+
+
+def check_command(text: str, role: str) -> str:
+    """The command itself if it splits into at least one word."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{role} command {text!r}: {error}") from error
+    if not words:
+        raise UsageError(f"{role} command is empty")
+    return text
+
+
+def _list_of(table: Mapping[str, Any], key: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    values = table.get(key, [])
+    if not isinstance(values, list) or any(value not in known for value in values):
+        raise UsageError(f"{key} is a list of {', '.join(known)}")
+    return tuple(values)
+
+
+def _known_failure(entry: object) -> KnownFailure:
+    if not isinstance(entry, dict) or set(entry) != {"test", "reason"} or not all(entry.values()):
+        raise UsageError("each of known_failures has test and reason")
+    return KnownFailure(str(entry["test"]), str(entry["reason"]))
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """host:port, an IPv6 address in brackets."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UsageError(f"{text!r} is not host:port")
+    return host, int(port)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""The sequence of a test as text: the suite's peers at the left, the program at the right."""
+
+from __future__ import annotations
+
+from prosa_conformance.transcript import Event, Kind, Transcript
+
+WIDTH = 50
+MOST = 24
+
+
+def sequence(transcript: Transcript, program: str) -> str:
+    """One line an event between a peer and the program; the last ones of a long test."""
+    shown = [event for event in transcript.events if event.kind is not Kind.NOTE]
+    actors = [event.actor for event in shown if event.kind in (Kind.SENT, Kind.RECEIVED)]
+    left = max((len(actor) for actor in actors), default=5)
+    lines = [f"  {'':{left}} |{'':{WIDTH}}| {program}"]
+    if len(shown) > MOST:
+        lines.append(f"  {'':{left}} :{f'{len(shown) - MOST} earlier':^{WIDTH}}:")
+    lines += [_line(event, left) for event in shown[-MOST:]]
+    return "\n".join(lines)
+
+
+def _line(event: Event, left: int) -> str:
+    actor = f"  {event.actor[:left]:>{left}} "
+    mark = " !" if event.guilty is not None else ""
+    what = event.what if len(event.what) <= WIDTH - 6 else event.what[: WIDTH - 9] + "..."
+    match event.kind:
+        case Kind.SENT:
+            return f"{actor}|{_arrow(what, to_right=True)}|{mark}"
+        case Kind.RECEIVED:
+            return f"{actor}|{_arrow(what, to_right=False)}|{mark}"
+        case Kind.CONNECT:
+            return f"{actor}|{_arrow('connects', to_right=True)}|"
+        case Kind.FIN:
+            return f"{actor}|{_arrow('FIN', to_right=False)}|"
+        case Kind.RESET:
+            return f"{actor}|{_arrow('RST', to_right=False)}| !"
+        case Kind.SHUT | Kind.CLOSE:
+            return f"{actor}|{_arrow('FIN', to_right=True)}|"
+        case _:
+            words = f"{event.actor} {event.what}"
+            return f"  {'':{left}} |{words[:WIDTH]:^{WIDTH}}|"
+
+
+def _arrow(words: str, *, to_right: bool) -> str:
+    line = f" {words} ".center(WIDTH - 1, "-")
+    return line + ">" if to_right else "<" + line

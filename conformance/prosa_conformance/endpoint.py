@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: MIT
+"""One end of a connection in the suite's hand: blocking, one deadline a wait, all written down.
+
+`Wire` moves octets and tells FIN from RST; `Endpoint` moves frames and knows what to expect.
+Neither knows the protocol's course: that is in peer.py (as a client) and scripted_server.py.
+"""
+
+from __future__ import annotations
+
+import secrets
+import select
+import socket
+import struct
+import time
+from collections.abc import Iterable
+from itertools import pairwise
+
+from prosa_conformance import codec
+from prosa_conformance.bugs import Faulty, span
+from prosa_conformance.case import Case
+from prosa_conformance.codec import Frame
+from prosa_conformance.kinds import Value
+from prosa_conformance.match import Like, Rule, describe
+from prosa_conformance.outcome import Guilty, Violation
+from prosa_conformance.queues import unread_octets
+from prosa_conformance.registry import CODES, CONSTANTS
+from prosa_conformance.transcript import Kind
+
+# Frames that may come between any two others; they are answered or kept, and passed over.
+BACKGROUND = frozenset({"ACK", "MEMBER", "CHECKPOINT", "PING", "PONG"})
+UNREAD_POLL_S = 0.001
+UNREAD_PATIENCE_S = 0.25
+
+
+class Wire:
+    """A connected socket: octets, their end, and the ways to be a bad neighbour."""
+
+    def __init__(self, case: Case, sock: socket.socket, name: str) -> None:
+        self.case = case
+        self.name = name
+        self.end: Kind | None = None
+        self._socket = sock
+        self._open = True
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        case.wires.append(self)
+
+    @property
+    def is_open(self) -> bool:
+        return self._open
+
+    def put(self, octets: bytes, what: str, guilty: Guilty | None = None) -> None:
+        """Send octets. That the other end has closed is not an error here: reading will tell."""
+        self.case.transcript.add(self.name, Kind.SENT, what, octets, guilty)
+        self._push(octets)
+
+    def _push(self, octets: bytes) -> bool:
+        self._socket.settimeout(self.case.seconds())
+        try:
+            self._socket.sendall(octets)
+        except TimeoutError:
+            raise Violation(
+                f"{self.case.subject} stopped reading while {self.name} was sending",
+                expected="the octets are read",
+                actual=f"nothing moved for {self.case.seconds():.1f} s",
+                symptom="stalled",
+            ) from None
+        except OSError:
+            return False
+        return True
+
+    def take(self, seconds: float) -> bytes:
+        """The octets that are there, waiting up to `seconds` for the first; empty at the end."""
+        if self.end is not None:
+            return b""
+        self._socket.settimeout(max(seconds, 0.001))
+        try:
+            octets = self._socket.recv(65536)
+        except TimeoutError:
+            raise
+        except OSError:
+            self._ended(Kind.RESET)
+            return b""
+        if not octets:
+            self._ended(Kind.FIN)
+        return octets
+
+    def _ended(self, how: Kind) -> None:
+        self.end = how
+        self.case.transcript.add(self.name, how, "")
+
+    # --- bad manners ---
+
+    def put_piecewise(self, octets: bytes, what: str, cuts: Iterable[int] | None = None) -> None:
+        """Send in pieces cut at these offsets (all of them when none are given).
+
+        The next piece goes out when the program has read the last one, where that can be seen.
+        """
+        edges = [0, *(range(1, len(octets)) if cuts is None else cuts), len(octets)]
+        self.case.transcript.add(self.name, Kind.SENT, f"{what}, in {len(edges) - 1} pieces", octets)
+        for start, stop in pairwise(edges):
+            if not self._push(octets[start:stop]):
+                return
+            self.wait_read()
+
+    def wait_read(self) -> None:
+        """Return when the other end has read all that was sent, or cannot be seen to."""
+        limit = time.monotonic() + UNREAD_PATIENCE_S
+        while unread_octets(self._socket) and time.monotonic() < limit:
+            if select.select([self._socket], [], [], UNREAD_POLL_S)[0]:
+                return
+
+    def dribble_until_closed(self, octets: bytes, pause: float, seconds: float) -> float:
+        """One octet each `pause` seconds until the other end closes; the time that it took."""
+        self.case.transcript.add(self.name, Kind.SENT, f"one octet each {pause * 1000:.0f} ms", octets)
+        started = time.monotonic()
+        for octet in octets:
+            self._push(bytes([octet]))
+            if time.monotonic() - started > seconds or select.select([self._socket], [], [], pause)[0]:
+                break
+        return time.monotonic() - started
+
+    def half_close(self) -> None:
+        """shutdown(SHUT_WR): nothing more is sent, everything is still read."""
+        self.case.transcript.add(self.name, Kind.SHUT, "")
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    def reset(self) -> None:
+        """Close so that the other end sees RST."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            self.case.transcript.add(self.name, Kind.CLOSE, "")
+            self._socket.close()
+
+
+class Endpoint(Wire):
+    """Frames in and out. `peer_role` is the role of the other end: "client" or "server"."""
+
+    def __init__(self, case: Case, sock: socket.socket, name: str, peer_role: str) -> None:
+        super().__init__(case, sock, name)
+        self.peer_role = peer_role
+        self.cap = CONSTANTS["max_frame_handshake"]
+        self.received: list[Frame] = []
+        self.answers_pings = True
+        self._buffer = b""
+
+    # --- sending ---
+
+    def send(self, frame: Frame | Faulty) -> None:
+        """Send a frame, or octets with a fault from bugs.py."""
+        if isinstance(frame, Faulty):
+            self.put(frame.octets, frame.what, frame.guilty)
+        else:
+            self.put(codec.encode(frame), describe(frame))
+
+    def send_together(self, *frames: Frame | Faulty) -> None:
+        """All frames in one segment."""
+        parts = [f.octets if isinstance(f, Faulty) else codec.encode(f) for f in frames]
+        names = [f.what if isinstance(f, Faulty) else describe(f) for f in frames]
+        self.put(b"".join(parts), "in one segment: " + ", ".join(names))
+
+    def bye(self, code: str = "NORMAL") -> None:
+        self.send(codec.frame("BYE", code=code))
+
+    # --- receiving ---
+
+    def next_frame(self, seconds: float | None = None) -> Frame:
+        """The very next frame of a known type. A PING is answered, and returned all the same."""
+        frame = self._read_frame(self.case.deadline(seconds))
+        if frame is None:
+            raise self._violation("the connection ended", "a frame", _end_words(self.end), "closed")
+        return frame
+
+    def expect(self, name: str, /, seconds: float | None = None, **fields: Value | Rule) -> Frame:
+        """Wait for a frame of this name with these fields; see `expect_in_any_order`."""
+        return self.expect_in_any_order(Like(name, **fields), seconds=seconds)[0]
+
+    def expect_in_any_order(self, *wanted: Like, seconds: float | None = None) -> list[Frame]:
+        """Wait until a frame has come for each of `wanted`; they are returned in that order.
+
+        ACK, MEMBER, CHECKPOINT, PING and PONG that are not asked for are passed over (see
+        `received`); any other frame is a violation.
+        """
+        found: dict[int, Frame] = {}
+        passed: list[str] = []
+        deadline = self.case.deadline(seconds)
+        while len(found) < len(wanted):
+            due = [index for index in range(len(wanted)) if index not in found]
+            missing = " and ".join(str(wanted[index]) for index in due)
+            frame = self._due_frame(deadline, missing, passed)
+            index = next((i for i in due if not wanted[i].mismatch(frame)), None)
+            if index is not None:
+                found[index] = frame
+            elif frame.name in BACKGROUND:
+                passed.append(describe(frame))
+            else:
+                raise self._wrong_frame(frame, [wanted[i] for i in due], missing)
+        return [found[index] for index in range(len(wanted))]
+
+    def _due_frame(self, deadline: float, missing: str, passed: list[str]) -> Frame:
+        before = f", after {', '.join(passed)}" if passed else ""
+        try:
+            frame = self._read_frame(deadline)
+        except TimeoutError:
+            words = f"{self.case.subject} did not send {missing} to {self.name}"
+            raise self._violation(words, missing, f"silence{before}", "silence") from None
+        if frame is None:
+            words = f"{self.case.subject} ended the connection where {missing} was due"
+            raise self._violation(words, missing, _end_words(self.end) + before, "closed")
+        return frame
+
+    def _wrong_frame(self, frame: Frame, wanted: list[Like], missing: str) -> Violation:
+        octets = codec.encode(frame)
+        like = next((one for one in wanted if one.name == frame.name), wanted[0])
+        part = like.mismatch(frame)
+        is_there = part == "type" or (bool(part) and frame.has(part))
+        mark = Guilty(octets, *span(octets, part), part) if is_there else Guilty(octets)
+        return Violation(
+            f"{self.case.subject} sent {self.name} {frame.name} where {missing} was due",
+            expected=missing,
+            actual=describe(frame),
+            guilty=mark,
+        )
+
+    def barrier(self, seconds: float | None = None) -> list[Frame]:
+        """PING, and all frames that came before its PONG."""
+        opaque = secrets.token_bytes(8)
+        start = len(self.received)
+        self.send(codec.frame("PING", opaque=opaque))
+        self.expect_until("PONG", seconds, opaque=opaque)
+        return self.received[start:-1]
+
+    def expect_until(self, name: str, seconds: float | None = None, **fields: Value | Rule) -> Frame:
+        """Read until such a frame comes, whatever comes before it."""
+        like = Like(name, **fields)
+        deadline = self.case.deadline(seconds)
+        passed: list[str] = []
+        while like.mismatch(frame := self._due_frame(deadline, str(like), passed)):
+            passed.append(describe(frame))
+        return frame
+
+    def expect_error(self, code: str, *also: str, closes: bool | None = None) -> Frame:
+        """Wait for ERROR: the class must be that of `code`, another code of it is non-strict.
+
+        `also` names codes that are just as good. Then the connection must end, or stay, as the
+        class says (`closes` overrides).
+        """
+        frame = self.expect_until_error(f"ERROR {code}")
+        number = frame.number("code")
+        allowed = (code, *also)
+        if number >> 8 not in {CODES[name].number >> 8 for name in allowed}:
+            raise self._wrong_frame(frame, [Like("ERROR", code=code)], f"ERROR {' or '.join(allowed)}")
+        if number not in {CODES[name].number for name in allowed}:
+            self.case.not_strict(f"{describe(frame)} where the text says {' or '.join(allowed)}")
+        fatal = number >> 8 not in (4, 5)
+        if fatal if closes is None else closes:
+            self.expect_closed()
+        return frame
+
+    def expect_until_error(self, missing: str) -> Frame:
+        """The ERROR; other frames that were on their way may come before it, a BYE may not."""
+        deadline = self.case.deadline()
+        passed: list[str] = []
+        while (frame := self._due_frame(deadline, missing, passed)).name != "ERROR":
+            if frame.name == "BYE":
+                raise self._wrong_frame(frame, [Like("ERROR")], missing)
+            passed.append(describe(frame))
+        return frame
+
+    def expect_closed(self, *, silently: bool = False, seconds: float | None = None) -> Kind:
+        """Wait for the end of the stream and say whether it was FIN or RST.
+
+        `silently`: no frame, not even a fitting one, may come before it.
+        """
+        deadline = self.case.deadline(seconds)
+        try:
+            while (frame := self._read_frame(deadline)) is not None:
+                if silently or frame.name not in BACKGROUND:
+                    words = f"{self.case.subject} sent {frame.name} where it should have closed"
+                    raise self._violation(words, "the end of the stream", describe(frame), "")
+        except TimeoutError:
+            words = f"{self.case.subject} did not close the connection of {self.name}"
+            raise self._violation(words, "the end of the stream", "still open", "still-open") from None
+        assert self.end is not None
+        return self.end
+
+    # --- inside ---
+
+    def _violation(self, sentence: str, expected: str, actual: str, symptom: str) -> Violation:
+        return Violation(sentence, expected=expected, actual=actual, symptom=symptom)
+
+    def _read_frame(self, deadline: float) -> Frame | None:
+        """The next known frame, None at the end of the stream; TimeoutError at the deadline."""
+        while True:
+            verdict = codec.decode(self._buffer, self.peer_role, self.cap)
+            if isinstance(verdict, codec.Partial):
+                octets = self.take(deadline - time.monotonic()) if deadline > time.monotonic() else None
+                if octets is None:
+                    raise TimeoutError
+                if not octets:
+                    self._check_end()
+                    return None
+                self._buffer += octets
+                continue
+            if isinstance(verdict, codec.Rejected):
+                raise self._malformed(verdict)
+            octets, self._buffer = self._buffer[: verdict.consumed], self._buffer[verdict.consumed :]
+            if isinstance(verdict, codec.Ignored):
+                self.case.transcript.add(self.name, Kind.RECEIVED, f"ignorable frame {verdict.type}", octets)
+                continue
+            self.case.transcript.add(self.name, Kind.RECEIVED, describe(verdict.frame), octets)
+            self._take_frame(verdict.frame)
+            return verdict.frame
+
+    def _take_frame(self, frame: Frame) -> None:
+        self.received.append(frame)
+        if frame.name == "PING" and self.answers_pings:
+            self.send(codec.frame("PONG", opaque=frame.octets("opaque")))
+        self.observe(frame)
+
+    def observe(self, frame: Frame) -> None:
+        """A subclass keeps its own books here; it never judges."""
+
+    def _check_end(self) -> None:
+        if self._buffer:
+            raise Violation(
+                f"{self.case.subject} ended the connection in the middle of a frame",
+                expected="whole frames",
+                actual=f"{_end_words(self.end)} after {len(self._buffer)} octets of a frame",
+                guilty=Guilty(self._buffer, len(self._buffer) - 1, 1, "last octet that came"),
+                symptom="short",
+            )
+
+    def _malformed(self, verdict: codec.Rejected) -> Violation:
+        self.case.transcript.add(self.name, Kind.RECEIVED, "octets that are no good frame", self._buffer)
+        return Violation(
+            f"{self.case.subject} sent octets that are no good frame: {verdict.why}",
+            expected="a frame as sections 3.1 to 3.6 have it",
+            actual=verdict.code,
+            guilty=Guilty(self._buffer[:512], verdict.offset, verdict.length, verdict.field or verdict.why),
+            symptom="malformed",
+        )
+
+
+def _end_words(end: Kind | None) -> str:
+    return "connection reset (RST)" if end is Kind.RESET else "end of file (FIN)"

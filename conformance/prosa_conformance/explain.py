@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""A failure's text, in the order in which a person wants to know."""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+from collections.abc import Sequence
+
+from prosa_conformance.case import Case
+from prosa_conformance.clauses import Claim, all_clauses, plain
+from prosa_conformance.diagram import sequence
+from prosa_conformance.hexdump import hexdump
+from prosa_conformance.hints import hint
+from prosa_conformance.outcome import Failure, Violation
+from prosa_conformance.transcript import Kind
+
+STDERR_TAIL = 15
+WIDTH = 100
+
+
+def explain(case: Case, claims: Sequence[Claim], error: AssertionError) -> Failure:
+    """Put together what the violation says and what the transcript knows."""
+    violation = error if isinstance(error, Violation) else None
+    sentence = violation.sentence if violation else plain(str(error).splitlines()[0] if str(error) else "")
+    guilty = (violation.guilty if violation else None) or case.transcript.guilty()
+    return Failure(
+        sentence=sentence or "an assertion without words failed",
+        steps=case.transcript.steps(),
+        expected=violation.expected if violation else "",
+        actual=violation.actual if violation else "",
+        hexdump=hexdump(guilty) if guilty else "",
+        hint=hint(_symptom(case, violation)),
+        clauses=[quoted(claim) for claim in claims],
+        diagram=sequence(case.transcript, case.role) if case.wires else "",
+        stderr=_stderr(case, violation),
+        replay=replay(case),
+    )
+
+
+def _symptom(case: Case, violation: Violation | None) -> str:
+    """A reset that was seen is told before what followed from it."""
+    symptom = violation.symptom if violation else ""
+    was_reset = any(event.kind is Kind.RESET for event in case.transcript.events)
+    return "reset" if was_reset and symptom in ("closed", "") else symptom
+
+
+def quoted(claim: Claim) -> str:
+    clause = all_clauses().get(claim.id)
+    if clause is None:
+        return f"[{claim.id}]"
+    return f"[{claim.id}] {plain(clause.text)}\n({clause.file}:{clause.line})"
+
+
+def replay(case: Case) -> str:
+    """The command that runs this test again, alone, with the same random numbers."""
+    settings = case.settings
+    words = ["./run conform", settings.subject.source(), "--level", settings.level, "--seed", str(settings.seed)]
+    if settings.time_scale != 1:
+        words += ["--time-scale", f"{settings.time_scale:g}"]
+    return " ".join([*words, "--test", shlex.quote(case.test)])
+
+
+def _stderr(case: Case, violation: Violation | None) -> str:
+    lines = list(violation.last_words) if violation else []
+    lines += [line for watched in case.watched for line in watched.program.stderr_since(watched.stderr_mark)]
+    return "\n".join(f"  {line}" for line in lines[-STDERR_TAIL:])
+
+
+def text(failure: Failure) -> str:
+    """The whole failure for a terminal."""
+    parts = [_wrap(failure.sentence)]
+    if failure.steps:
+        parts.append("What happened:\n" + "\n".join(failure.steps))
+    if failure.expected or failure.actual:
+        parts.append(f"Expected: {failure.expected}\nActual:   {failure.actual}")
+    for title, body in (
+        ("The octets", failure.hexdump),
+        ("Hint", _wrap(failure.hint)),
+        ("The text says", "\n".join(_wrap(line) for clause in failure.clauses for line in clause.split("\n"))),
+        ("The sequence", failure.diagram),
+        ("The program's stderr ends", failure.stderr),
+        ("The suite's own traceback", failure.traceback),
+        ("To run this one test again", failure.replay and f"  {failure.replay}"),
+    ):
+        if body:
+            parts.append(f"{title}:\n{body}")
+    return "\n\n".join(parts)
+
+
+def _wrap(words: str) -> str:
+    return textwrap.fill(words, WIDTH, initial_indent="  ", subsequent_indent="  ") if words else ""

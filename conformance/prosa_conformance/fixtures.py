@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""What a test can ask for by naming it as a parameter.
+
+    server            a running server, shared with other tests of the same timers
+    fresh_server      one of its own, for tests that end or kill it
+    scripted_server   a scripted server for the client under test
+    start_client      starts the client under test: start_client(scripted_server, nick="bob")
+    codec_program     the codec under test
+    case              the test itself: transcript, random numbers, deadlines
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from prosa_conformance.case import Case
+from prosa_conformance.client import Client
+from prosa_conformance.codec_subject import Codec, CodecProcess
+from prosa_conformance.peer import Peer
+from prosa_conformance.plugin import CARD, CASE, ERRORS
+from prosa_conformance.scripted_server import ScriptedServer
+from prosa_conformance.server import Server, ServerProcess
+
+StartClient = Callable[..., Client]
+
+
+class Pool:
+    """The processes that tests share; each one retires when a test has spoilt it."""
+
+    def __init__(self) -> None:
+        self._servers: dict[tuple[tuple[str, int], ...], ServerProcess] = {}
+        self._codec: CodecProcess | None = None
+
+    def server(self, case: Case, timers: dict[str, int]) -> ServerProcess:
+        key = tuple(sorted(timers.items()))
+        process = self._servers.get(key)
+        if process is None or not process.usable:
+            if process is not None:
+                process.stop()
+            process = self._servers[key] = ServerProcess(case.settings, timers)
+        return process
+
+    def codec(self, case: Case) -> CodecProcess:
+        if self._codec is None or not self._codec.usable:
+            if self._codec is not None:
+                self._codec.stop()
+            self._codec = CodecProcess(case.settings)
+        return self._codec
+
+    def stop(self) -> None:
+        for process in self._servers.values():
+            process.stop()
+        if self._codec is not None:
+            self._codec.stop()
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    pool = Pool()
+    yield pool
+    pool.stop()
+
+
+@pytest.fixture
+def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    """The running test. At its end every socket is closed and every program looked at."""
+    case: Case = request.node.stash[CASE]
+    yield case
+    case.close_wires()
+    for watched in case.watched:
+        watched.check(case.subject)
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, case: Case, pool: Pool) -> Iterator[Server]:
+    process = pool.server(case, request.node.stash[CARD].timers)
+    yield Server(case, process)
+    if request.node.stash[ERRORS] or _leaves_a_question(case):
+        process.retired = True
+
+
+@pytest.fixture
+def fresh_server(request: pytest.FixtureRequest, case: Case) -> Iterator[Server]:
+    process = ServerProcess(case.settings, request.node.stash[CARD].timers)
+    handle = Server(case, process)
+    yield handle
+    case.close_wires()
+    handle.check_alive()
+    process.stop()
+
+
+@pytest.fixture
+def scripted_server(case: Case) -> Iterator[ScriptedServer]:
+    scripted = ScriptedServer(case)
+    yield scripted
+    scripted.stop_listening()
+
+
+@pytest.fixture
+def start_client(case: Case) -> Iterator[StartClient]:
+    clients: list[Client] = []
+
+    def start(
+        server: ScriptedServer, *, nick: str = "alice", room: str = "@host", data: Path | None = None
+    ) -> Client:
+        clients.append(Client(case, server.host, server.port, nick=nick, room=room, data=data))
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        client.program.end()
+
+
+@pytest.fixture
+def codec_program(case: Case, pool: Pool) -> Codec:
+    return Codec(case, pool.codec(case))
+
+
+def _leaves_a_question(case: Case) -> bool:
+    """A question that nobody has answered could take the next test's answer."""
+    peers = [wire for wire in case.wires if isinstance(wire, Peer)]
+    return any(room.last_counter >= room.limit_counter for peer in peers for room in peer.rooms.values())

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""Starting the programs of an implementation as the contract says (chapter 13), in every role."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from prosa_conformance.case import START_S, Settings
+from prosa_conformance.contract import NOT_THERE, environment
+from prosa_conformance.outcome import Unsupported, Violation
+from prosa_conformance.process import Program
+
+READY = re.compile(r"READY (?:\[([0-9a-fA-F:.]+)\]|([^\s:\[\]]+)):([0-9]{1,5})")
+
+
+class NotStarted(Violation):
+    """The program could not be brought to the point where a test can begin."""
+
+
+def spawn(settings: Settings, role: str, values: Mapping[str, str]) -> Program:
+    """Start the command of a role with these settings; no word of its output is read yet."""
+    words = settings.subject.words(role, values)
+    try:
+        return Program(words, environment(values), settings.subject.directory, role)
+    except OSError as error:
+        raise NotStarted(
+            f"the {role} command could not be run: {words[0]}: {error.strerror}",
+            expected="a command that exists and may be executed",
+            actual=f"{error.strerror}: {' '.join(words)}",
+            symptom="command",
+        ) from None
+
+
+def await_ready(settings: Settings, program: Program) -> tuple[str, int]:
+    """The address in the server's READY line [CON-05]; Unsupported when it ends with 89."""
+    deadline = time.monotonic() + START_S * settings.time_scale
+    other: list[str] = []
+    while (line := program.next_line(deadline - time.monotonic())) is not None:
+        found = READY.fullmatch(line.strip())
+        if found:
+            return found[1] or found[2], int(found[3])
+        other.append(line)
+    ended = program.wait_end(1.0) if time.monotonic() < deadline else program.ended
+    if ended is not None and ended.code == NOT_THERE:
+        raise Unsupported(f"the server ends with {NOT_THERE}: it does not have this level")
+    raise NotStarted(
+        "the server ended before it printed READY" if ended else "the server never printed READY",
+        expected="a line `READY host:port` on stdout [CON-05]",
+        actual=str(ended) if ended else f"{START_S * settings.time_scale:.0f} s without it; other lines: {other[:3]}",
+        symptom=_start_symptom(program, bool(ended and ended.signal_name)),
+        last_words=program.stderr_since(),
+    )
+
+
+def _start_symptom(program: Program, crashed: bool) -> str:
+    text = "\n".join(program.stderr_since()).lower()
+    if "address already in use" in text or "eaddrinuse" in text:
+        return "in-use"
+    if crashed or "traceback" in text or "segmentation" in text:
+        return "crash"
+    return "ready" if program.ended is None else "early-end"
+
+
+def server_values(settings: Settings, host: str, port: int, data: Path, timers: str) -> dict[str, str]:
+    return {
+        "host": host,
+        "port": str(port),
+        "data": str(data),
+        "level": settings.level,
+        "timers": timers,
+    }
+
+
+def client_values(settings: Settings, host: str, port: int, data: Path, nick: str, room: str) -> dict[str, str]:
+    return {
+        "host": host,
+        "port": str(port),
+        "data": str(data),
+        "level": settings.level,
+        "timers": "",
+        "nick": nick,
+        "room": room,
+    }

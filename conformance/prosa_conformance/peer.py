@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: MIT
+"""A scripted client: speaks to the server under test, in single steps or many at once.
+
+It keeps books (rooms, counters, limits) so that a test need not, and judges only the steps that
+a test asks it to take.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from prosa_conformance import codec, crypto
+from prosa_conformance.bugs import Faulty, marked
+from prosa_conformance.case import Case
+from prosa_conformance.codec import Frame, RawField
+from prosa_conformance.endpoint import Endpoint
+from prosa_conformance.kinds import Value
+from prosa_conformance.match import Like, at_least
+from prosa_conformance.outcome import Violation
+from prosa_conformance.registry import GREASE_TAGS
+
+AUTHOR_GREASE = [tag for tag in GREASE_TAGS if tag <= codec.AUTHOR_ZONE_LAST]
+
+
+@dataclass
+class Room:
+    """A joined room as its client sees it."""
+
+    name: str
+    id: bytes
+    epoch: bytes
+    granted: int
+    last_counter: int
+    limit_counter: int
+    start_seq: int
+    limit_seq: int
+    acked_counter: int = 0
+    delivered: list[Frame] = field(default_factory=list)
+
+
+class Peer(Endpoint):
+    def __init__(self, case: Case, sock: socket.socket, name: str, target: str, seed: bytes) -> None:
+        super().__init__(case, sock, name, "server")
+        self.target = target
+        self.seed = seed
+        self.key = crypto.public_key(seed)
+        self.nick = case.nick(name)
+        self.grease = True
+        self.rooms: dict[bytes, Room] = {}
+        self.hello_octets = b""
+        self.challenge: Frame | None = None
+
+    # --- handshake, step by step ---
+
+    def make_hello(self, *, extra: Iterable[RawField] = (), **changes: Any) -> Frame:
+        """A good HELLO; `changes` by field name, None leaves one out."""
+        values: dict[str, Any] = {
+            "versions": (1,),
+            "nonce": self.case.rng.randbytes(32),
+            "client_key": self.key,
+            "features": 0,
+            "target": self.target,
+            **changes,
+        }
+        return codec.frame("HELLO", extra=[*extra, *self._grease()], **values)
+
+    def hello(self, hello: Frame | Faulty | None = None, **changes: Any) -> None:
+        """Send a HELLO and remember it for the signatures."""
+        frame = self.make_hello(**changes) if hello is None else hello
+        self.hello_octets = frame.octets if isinstance(frame, Faulty) else codec.encode(frame)
+        self.send(frame)
+
+    def expect_challenge(self, **fields: Any) -> Frame:
+        """Wait for CHALLENGE, and check that the server signed this HELLO."""
+        challenge = self.expect("CHALLENGE", **fields)
+        if not crypto.verify_challenge(_octets(challenge, "server_key"), self.hello_octets, challenge):
+            faulty = marked(challenge, "handshake_sig")
+            raise Violation(
+                f"the server's signature in CHALLENGE does not verify at {self.name}",
+                expected='a signature of "PROSA/1 server-auth\\0" || th1 [AUTH-12]',
+                actual="one of something else",
+                guilty=faulty.guilty,
+            )
+        self.challenge = challenge
+        return challenge
+
+    def make_auth(self, *, extra: Iterable[RawField] = (), seed: bytes | None = None, **changes: Any) -> Frame:
+        """A good AUTH for the CHALLENGE that came; `seed` signs with another key."""
+        assert self.challenge is not None, "make_auth comes after expect_challenge"
+        auth = codec.frame("AUTH", extra=extra, **{"nick": self.nick, **changes})
+        if "handshake_sig" in changes:
+            return auth
+        return crypto.sign_auth(seed or self.seed, self.hello_octets, codec.encode(self.challenge), auth)
+
+    def auth(self, auth: Frame | Faulty | None = None, **changes: Any) -> None:
+        self.send(self.make_auth(**changes) if auth is None else auth)
+
+    def expect_welcome(self) -> Frame:
+        return self.expect("WELCOME")
+
+    def login(self) -> Peer:
+        """HELLO to WELCOME."""
+        self.hello()
+        self.expect_challenge()
+        self.auth()
+        self.expect_welcome()
+        return self
+
+    # --- rooms ---
+
+    def make_join(self, room: str = "@host", **changes: Any) -> Frame:
+        values: dict[str, Any] = {"room": room, "send_window": 1, "recv_window": 64, **changes}
+        return codec.frame("JOIN", **values)
+
+    def join(self, room: str = "@host", **changes: Any) -> Room:
+        """JOIN and JOINED, whose room_id is checked."""
+        join = self.make_join(room, **changes)
+        self.send(join)
+        return self.expect_joined(join)
+
+    def expect_joined(self, join: Frame) -> Room:
+        name = str(join.value("room"))
+        joined = self.expect("JOINED", room=name)
+        own = self.key if name == "@host" else None
+        wanted = crypto.room_id(self.server_key, _octets(joined, "epoch"), name, own)
+        if joined.octets("room_id") != wanted:
+            raise Violation(
+                f"the room_id in JOINED of {name} is not the one that follows from its epoch",
+                expected=wanted.hex(),
+                actual=_octets(joined, "room_id").hex(),
+                guilty=marked(joined, "room_id").guilty,
+            )
+        room = Room(
+            name=name,
+            id=wanted,
+            epoch=_octets(joined, "epoch"),
+            granted=joined.number("granted_window"),
+            last_counter=joined.number("last_counter"),
+            limit_counter=joined.number("limit_counter"),
+            start_seq=joined.number("start_seq"),
+            limit_seq=joined.number("start_seq") + join.number("recv_window") - 1,
+        )
+        self.rooms[room.id] = room
+        return room
+
+    def make_publish(
+        self,
+        room: Room,
+        text: Value = "hello",
+        *,
+        extra: Iterable[RawField] = (),
+        seed: bytes | None = None,
+        **changes: Any,
+    ) -> Frame:
+        """A good PUBLISH with the next counter, signed; `changes` come before the signature."""
+        values: dict[str, Any] = {
+            "nick": self.nick,
+            "room_id": room.id,
+            "author_key": self.key,
+            "counter": room.last_counter + 1,
+            "sent_at": int(time.time() * 1000),
+            "text": text,
+            **changes,
+        }
+        publish = codec.frame("PUBLISH", extra=[*extra, *self._grease()], **values)
+        return publish if "author_sig" in changes else crypto.sign_message(seed or self.seed, publish)
+
+    def publish(self, room: Room, text: Value = "hello", **changes: Any) -> Frame:
+        """Sign and send the next message of this room; the frame is returned."""
+        publish = self.make_publish(room, text, **changes)
+        self.send(publish)
+        room.last_counter = max(room.last_counter, publish.number("counter"))
+        return publish
+
+    def expect_own(self, publish: Frame, **fields: Any) -> Frame:
+        """Wait for the ACK and the DELIVER of one's own message, in either order; the DELIVER."""
+        room = _octets(publish, "room_id")
+        counter = publish.number("counter")
+        deliver, _ = self.expect_in_any_order(
+            Like("DELIVER", room_id=room, author_key=self.key, counter=counter, **fields),
+            Like("ACK", room_id=room, acked_counter=at_least(counter)),
+        )
+        return deliver
+
+    def expect_answer(self, publish: Frame, text: str | None = None) -> Frame:
+        """Wait for the server's signed answer to a question, then for the ACK that raises the limit."""
+        fields: dict[str, Any] = {} if text is None else {"text": text}
+        answer = self.expect("DELIVER", author_key=self.server_key, nick="host", **fields)
+        if not crypto.verify_message(answer):
+            raise Violation(
+                "the server's answer is not signed by the server's key",
+                expected="author_sig of the author zone [MSG-20]",
+                actual="a signature that does not verify",
+                guilty=marked(answer, "author_sig").guilty,
+            )
+        self.expect("ACK", limit_counter=at_least(publish.number("counter") + 1))
+        return answer
+
+    def ack(self, room: Room, seen_seq: int, limit_seq: int | None = None) -> None:
+        """Tell the server what was taken; the limit moves along unless one is given."""
+        room.limit_seq = seen_seq + 64 if limit_seq is None else limit_seq
+        self.send(codec.frame("ACK", room_id=room.id, seen_seq=seen_seq, limit_seq=room.limit_seq))
+
+    def leave_politely(self) -> None:
+        """BYE NORMAL, its answer, end of stream."""
+        self.bye()
+        self.half_close()
+        self.expect("BYE", code="NORMAL")
+        self.expect_closed()
+        self.close()
+
+    # --- books ---
+
+    @property
+    def server_key(self) -> bytes:
+        assert self.challenge is not None, "the server's key is known after expect_challenge"
+        return _octets(self.challenge, "server_key")
+
+    def observe(self, frame: Frame) -> None:
+        if frame.name == "WELCOME" and self.challenge is not None:
+            self.cap = self.challenge.number("max_frame")
+        room = self.rooms.get(frame.octets("room_id") or b"")
+        if room is None:
+            return
+        if frame.name == "ACK":
+            room.acked_counter = max(room.acked_counter, frame.number("acked_counter"))
+            room.limit_counter = max(room.limit_counter, frame.number("limit_counter"))
+        elif frame.name == "DELIVER":
+            room.delivered.append(frame)
+
+    def _grease(self) -> list[RawField]:
+        if not self.grease:
+            return []
+        return [(self.case.rng.choice(AUTHOR_GREASE), self.case.rng.randbytes(self.case.rng.randrange(8)))]
+
+
+def _octets(frame: Frame, field_name: str) -> bytes:
+    octets = frame.octets(field_name)
+    assert octets is not None, f"{frame.name} has {field_name}: decode saw to it"
+    return octets

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: MIT
+"""The pytest plugin: which tests run, and what each one's end means.
+
+pytest collects and runs; verdicts, counting and words are ours. A test that pytest itself would
+skip, or that raises anything but the exceptions of outcome.py, is a fault of the suite.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+import pytest
+
+from prosa_conformance import explain
+from prosa_conformance.case import Case, Settings
+from prosa_conformance.clauses import GATE_MARK, MARK, TIMERS_MARK, Claim, faults, level_of, role_of
+from prosa_conformance.contract import FEATURES, LEVELS
+from prosa_conformance.outcome import (
+    Failure,
+    Inconclusive,
+    NotApplicable,
+    Result,
+    SkippedBecause,
+    Unsupported,
+    Verdict,
+    Violation,
+)
+
+RUNNER = pytest.StashKey["Runner"]()
+CASE = pytest.StashKey[Case]()
+CARD = pytest.StashKey["Card"]()
+ERRORS = pytest.StashKey[list[BaseException]]()
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which tests a run is about; `whole` when nothing but the level narrows it."""
+
+    levels: tuple[str, ...]
+    features: tuple[str, ...]
+    roles: tuple[str, ...]
+    only: str = ""
+    test: str = ""
+    keyword: str = ""
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the marks of a test say."""
+
+    claims: tuple[Claim, ...]
+    role: str
+    level: str
+    needs: frozenset[str]
+    timers: dict[str, int]
+    is_gate: bool
+
+    def cites(self, pattern: str) -> bool:
+        return any(fnmatchcase(claim.id, pattern) for claim in self.claims)
+
+
+@dataclass(eq=False)
+class Runner:
+    """One run's plugin object. `report` is told each result as it comes."""
+
+    settings: Settings
+    selection: Selection
+    strict: bool
+    report: Callable[[Result], None]
+    results: list[Result] = field(default_factory=list)
+    harness_errors: list[str] = field(default_factory=list)
+    collected: list[pytest.Item] = field(default_factory=list)
+    _failed_gates: dict[str, str] = field(default_factory=dict)
+    _all_seen: int = 0
+
+    # --- collection ---
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[RUNNER] = self
+        for mark in (MARK, TIMERS_MARK, GATE_MARK):
+            config.addinivalue_line("markers", f"{mark}: see clauses.py")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.harness_errors.append(f"{report.nodeid} cannot be collected:\n{report.longreprtext}")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        for item in items:
+            self._read_card(item)
+        chosen = [item for item in items if CARD in item.stash and self._is_chosen(item)]
+        chosen.sort(key=lambda item: not item.stash[CARD].is_gate)
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = self.collected = chosen
+
+    def _read_card(self, item: pytest.Item) -> None:
+        claims = tuple(mark.args[0] for mark in item.iter_markers(MARK))
+        wrong = faults(claims)
+        if wrong:
+            self.harness_errors.extend(f"{item.nodeid} {fault}" for fault in wrong)
+            return
+        timers: dict[str, int] = {}
+        for mark in item.iter_markers(TIMERS_MARK):
+            timers.update(mark.args[0])
+        item.stash[CARD] = Card(
+            claims=claims,
+            role=role_of(claims, default_role(item)),
+            level=level_of(claims),
+            needs=frozenset(need for claim in claims for need in claim.needs),
+            timers=timers,
+            is_gate=item.get_closest_marker(GATE_MARK) is not None,
+        )
+
+    def _is_chosen(self, item: pytest.Item) -> bool:
+        card, wish = item.stash[CARD], self.selection
+        if wish.test:
+            return test_name(item) == wish.test
+        if card.role not in wish.roles or (wish.only and not card.cites(wish.only)):
+            return False
+        return card.level in (wish.features if card.level in FEATURES else wish.levels)
+
+    # --- running ---
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        card = item.stash[CARD]
+        item.stash[CASE] = Case(self.settings, test_name(item), card.role)
+        gate = self._failed_gates.get(card.role)
+        if gate is not None:
+            raise SkippedBecause(f"{gate} failed")
+        if not self.settings.subject.has(card.role):
+            raise NotApplicable(f"there is no {card.role} to test")
+        missing = sorted(need for need in card.needs if not self._can(need))
+        if missing:
+            raise NotApplicable(f"it needs {', '.join(missing)}")
+
+    def _can(self, need: str) -> bool:
+        subject = self.settings.subject
+        ours = subject.connect is None
+        by_operator = ours and subject.answers == "operator"
+        return {
+            "operator": by_operator,
+            "answers": by_operator or subject.answers == "echo",
+            "stdin": ours,
+            "process": ours,
+        }[need]
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, None, None]:
+        started = time.monotonic()
+        item.stash[ERRORS] = []
+        yield
+        result = self._judge(item, time.monotonic() - started)
+        self.results.append(result)
+        if item.stash[CARD].is_gate and result.verdict is Verdict.FAIL:
+            self._failed_gates.setdefault(item.stash[CARD].role, result.test)
+        self.report(result)
+
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        if call.excinfo is not None:
+            item.stash[ERRORS].append(call.excinfo.value)
+
+    @pytest.hookimpl
+    def pytest_internalerror(self, excrepr: object) -> None:
+        self.harness_errors.append(f"pytest itself failed:\n{excrepr}")
+
+    # --- judging ---
+
+    def _judge(self, item: pytest.Item, seconds: float) -> Result:
+        card, case, errors = item.stash[CARD], item.stash[CASE], item.stash[ERRORS]
+        result = Result(
+            test=test_name(item),
+            clauses=tuple(claim.id for claim in card.claims),
+            role=card.role,
+            level=card.level,
+            verdict=Verdict.PASS,
+            seconds=seconds,
+            notes=list(case.notes),
+        )
+        error = _weightiest(errors)
+        if error is None:
+            self._judge_end(result, case, card)
+        elif isinstance(error, AssertionError):
+            self._fail(result, explain.explain(case, card.claims, _joined(error, errors)))
+        else:
+            self._judge_other(result, error, card)
+        self._apply_known_failures(result)
+        return result
+
+    def _judge_end(self, result: Result, case: Case, card: Card) -> None:
+        if not case.notes:
+            return
+        result.verdict = Verdict.NON_STRICT
+        result.reason = "; ".join(case.notes)
+        if self.strict:
+            error = Violation(f"not to the letter: {result.reason}")
+            self._fail(result, explain.explain(case, card.claims, error))
+
+    def _judge_other(self, result: Result, error: BaseException, card: Card) -> None:
+        result.reason = str(error)
+        match error:
+            case Unsupported():
+                result.verdict = Verdict.UNSUPPORTED
+                if card.level in LEVELS or card.level in self.settings.subject.features:
+                    self._fail(result, Failure(f"{card.level} was asked for, and: {error}"))
+            case NotApplicable():
+                result.verdict = Verdict.NOT_APPLICABLE
+            case SkippedBecause():
+                result.verdict = Verdict.SKIPPED
+            case Inconclusive():
+                result.verdict = Verdict.INCONCLUSIVE
+            case _:
+                result.verdict = Verdict.INCONCLUSIVE
+                result.reason = f"the suite itself failed: {type(error).__name__}: {error}"
+                trace = "".join(traceback.format_exception(error))
+                result.failure = Failure(result.reason, traceback=trace)
+                self.harness_errors.append(f"{result.test}: {result.reason}\n{trace}")
+
+    def _fail(self, result: Result, failure: Failure) -> None:
+        result.verdict = Verdict.FAIL
+        result.failure = failure
+        result.reason = failure.sentence
+
+    def _apply_known_failures(self, result: Result) -> None:
+        for known in self.settings.subject.known_failures:
+            if result.verdict is Verdict.FAIL and matches(known.pattern, result):
+                result.known = known.reason
+
+
+def matches(pattern: str, result: Result) -> bool:
+    """Whether a known failure's pattern means this result, by clause or by test."""
+    return any(fnmatchcase(name, pattern) for name in (*result.clauses, result.test, result.test.split("[")[0]))
+
+
+def test_name(item: pytest.Item) -> str:
+    """The name by which people call a test: file and function, without folders."""
+    return f"{item.path.stem.removeprefix('test_')}::{item.name.removeprefix('test_')}"
+
+
+def default_role(item: pytest.Item) -> str:
+    """The role that a file's name tells, for clauses that bind both sides."""
+    stem = item.path.stem
+    return next((role for role in ("client", "codec") if stem.startswith(f"test_{role}")), "server")
+
+
+def _weightiest(errors: Sequence[BaseException]) -> BaseException | None:
+    """The error that decides: a fault of the suite before a violation before the rest."""
+    ordinary = (AssertionError, Unsupported, NotApplicable, SkippedBecause, Inconclusive)
+    broken = [error for error in errors if not isinstance(error, ordinary)]
+    violations = [error for error in errors if isinstance(error, AssertionError)]
+    return next(iter([*broken, *violations, *errors]), None)
+
+
+def _joined(error: AssertionError, errors: Sequence[BaseException]) -> AssertionError:
+    """A crash that was noticed at the end explains the violation that came before it."""
+    last = errors[-1]
+    if last is error or not isinstance(last, Violation):
+        return error
+    first = error.sentence if isinstance(error, Violation) else str(error)
+    last.sentence = f"{last.sentence}; first noticed as: {first}"
+    return last

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""One run: preflight, pytest in this process, the reports, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from prosa_conformance import explain, preflight
+from prosa_conformance.case import Settings
+from prosa_conformance.contract import FEATURES, KnownFailure
+from prosa_conformance.outcome import Exit, Failure, Result, Verdict
+from prosa_conformance.places import SUITE
+from prosa_conformance.plugin import CARD, Runner, Selection, matches, test_name
+from prosa_conformance.reports import write_json, write_junit
+from prosa_conformance.terminal import Terminal
+
+SHOWING = (Verdict.PASS, Verdict.NON_STRICT, Verdict.FAIL)
+
+
+@dataclass
+class Run:
+    settings: Settings
+    selection: Selection
+    strict: bool
+    report: Path
+    terminal: Terminal
+    results: list[Result] = field(default_factory=list)
+
+    def list_tests(self) -> int:
+        """Print what would run."""
+        runner = self._runner()
+        code = self._pytest(runner, "--collect-only")
+        if code is not None:
+            return code
+        for item in runner.collected:
+            card = item.stash[CARD]
+            clauses = " ".join(claim.id for claim in card.claims)
+            self.terminal.say(f"{test_name(item):58} {card.level:8} {card.role:7} {clauses}")
+        return Exit.CONFORMS
+
+    def execute(self) -> int:
+        """Run the chosen tests and tell about them."""
+        started = time.monotonic()
+        runner = self._runner()
+        code = self._pytest(runner, "--collect-only")
+        if code is not None:
+            return code
+        self.terminal.header(self.settings, len(runner.collected), self.selection.roles)
+        trouble = preflight.check(self.settings, self.selection.roles)
+        if trouble is not None:
+            self.terminal.problem(explain.text(trouble))
+            return Exit.NOT_STARTED
+        runner = self._runner()
+        code = self._pytest(runner)
+        self.results = [*runner.results, *self._promises_not_kept(runner.results)]
+        seconds = time.monotonic() - started
+        verdict = self._exit_code(runner) if code is None else code
+        self.terminal.failures(self.results)
+        self.terminal.harness_errors(runner.harness_errors)
+        self.terminal.summary(self.settings, self.results, seconds, verdict)
+        self._write_reports(seconds, verdict)
+        return verdict
+
+    # --- pytest ---
+
+    def _runner(self) -> Runner:
+        return Runner(self.settings, self.selection, self.strict, self.terminal.progress)
+
+    def _pytest(self, runner: Runner, *more: str) -> int | None:
+        """None when tests were collected (and run); else the exit code of the whole run."""
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        words = [str(SUITE), "-c", str(SUITE / "pytest.ini"), f"--rootdir={SUITE}", "--assert=plain", "--capture=no"]
+        for plugin in ("terminal", "cacheprovider", "junitxml", "nose", "doctest"):
+            words += ["-p", f"no:{plugin}"]
+        if self.selection.keyword:
+            words += ["-k", self.selection.keyword]
+        code = pytest.main([*words, *more], plugins=[runner])
+        if code == pytest.ExitCode.INTERRUPTED and not runner.harness_errors:
+            self.terminal.problem("interrupted")
+            return Exit.HARNESS
+        if code == pytest.ExitCode.USAGE_ERROR:
+            self.terminal.problem(f"pytest does not understand -k {self.selection.keyword!r}")
+            return Exit.USAGE
+        if more and runner.harness_errors:
+            self.terminal.harness_errors(runner.harness_errors)
+            return Exit.HARNESS
+        if not runner.collected:
+            self.terminal.problem("no test selected")
+            return Exit.USAGE
+        return self._untested_level(runner) if more else None
+
+    def _untested_level(self, runner: Runner) -> int | None:
+        """A level without any test of its own cannot be conformed to."""
+        if not self.selection.whole:
+            return None
+        level = self.settings.level
+        if any(item.stash[CARD].level == level for item in runner.collected):
+            return None
+        self.terminal.problem(f"no test selected: there is none of {level} for {', '.join(self.selection.roles)}")
+        return Exit.USAGE
+
+    # --- judging the whole ---
+
+    def _exit_code(self, runner: Runner) -> int:
+        if any(result.counts_against for result in self.results):
+            return Exit.VIOLATES
+        if self.strict and any(result.known for result in self.results):
+            return Exit.VIOLATES
+        if runner.harness_errors or any(result.verdict is Verdict.INCONCLUSIVE for result in self.results):
+            return Exit.HARNESS
+        if not any(result.verdict in SHOWING for result in self.results):
+            self.terminal.problem("of the selected tests none could be run here")
+            return Exit.USAGE
+        return Exit.CONFORMS
+
+    def _promises_not_kept(self, results: list[Result]) -> list[Result]:
+        """What prosa.toml says and the run does not bear out, as failures."""
+        subject = self.settings.subject
+        broken = [self._known_failure_fault(known, results) for known in subject.known_failures]
+        if self.selection.whole:
+            declared = [*(level for level in subject.levels if level in self.selection.levels), *subject.features]
+            broken += [self._declared_fault(name, results) for name in declared]
+        return [
+            Result("prosa.toml", (), "contract", "", Verdict.FAIL, 0.0, words, failure=Failure(words))
+            for words in broken
+            if words
+        ]
+
+    def _known_failure_fault(self, known: KnownFailure, results: list[Result]) -> str:
+        meant = [result for result in results if matches(known.pattern, result)]
+        whole = self.selection.whole and self.settings.level == max(self.settings.subject.levels)
+        if not meant and whole:
+            return f"the known failure {known.pattern!r} matches no test; take it out of prosa.toml"
+        ran = [result for result in meant if result.verdict in SHOWING]
+        if ran and not any(result.verdict is Verdict.FAIL for result in ran):
+            return f"the known failure {known.pattern!r} passes; take it out of prosa.toml"
+        return ""
+
+    def _declared_fault(self, name: str, results: list[Result]) -> str:
+        kind = "feature" if name in FEATURES else "level"
+        if any(result.level == name and result.verdict in SHOWING for result in results):
+            return ""
+        return f"the {kind} {name} is declared in prosa.toml, but none of its tests was run"
+
+    def _write_reports(self, seconds: float, verdict: int) -> None:
+        try:
+            self.report.mkdir(parents=True, exist_ok=True)
+            write_junit(self.report / "junit.xml", self.settings, self.results, seconds)
+            write_json(self.report / "result.json", self.settings, self.results, seconds, verdict)
+        except OSError as error:
+            self.terminal.problem(f"the report could not be written: {error}")
+            return
+        self.terminal.say(f"Report: {self.report}/junit.xml, {self.report}/result.json")

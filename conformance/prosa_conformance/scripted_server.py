@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: MIT
+"""A scripted server: serves the client under test, in single steps or many at once.
+
+`ScriptedServer` listens and accepts; a `Session` is one accepted connection. Each step that
+receives checks what a server would check; each step that sends can be told to lie.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from prosa_conformance import codec, crypto
+from prosa_conformance.bugs import Faulty, marked
+from prosa_conformance.case import START_S, Case
+from prosa_conformance.codec import Frame, RawField
+from prosa_conformance.endpoint import Endpoint
+from prosa_conformance.kinds import Value
+from prosa_conformance.outcome import Inconclusive, Violation
+from prosa_conformance.process import Program
+from prosa_conformance.registry import GREASE_TAGS, LIMITS, TIMERS
+from prosa_conformance.transcript import Kind
+
+CHALLENGE_GREASE = [tag for tag in GREASE_TAGS if tag <= codec.SERVER_ZONE_LAST]
+ACCEPT_POLL_S = 0.05
+
+
+@dataclass
+class HostRoom:
+    """A room as the scripted server keeps it."""
+
+    name: str
+    id: bytes
+    epoch: bytes
+    granted: int
+    limit_seq: int
+    head_seq: int = 0
+    last_counter: int = 0
+    own_counter: int = 0
+    seq_of: dict[int, int] = field(default_factory=dict)
+
+
+class ScriptedServer:
+    """Listens from the start; `host`, `port`, `seed`, `limits` can be changed before `accept`."""
+
+    def __init__(self, case: Case, seed: bytes | None = None, address: tuple[str, int] | None = None) -> None:
+        self.case = case
+        self.seed = seed or case.seed("server")
+        self.limits: dict[str, int] = {name: limit.default for name, limit in {**LIMITS, **TIMERS}.items()}
+        self.features = 0
+        self.sessions: list[Session] = []
+        self.host, self.port = address or case.settings.ports.take()
+        self._listener: socket.socket | None = None
+        self.listen()
+
+    @property
+    def key(self) -> bytes:
+        return crypto.public_key(self.seed)
+
+    @property
+    def target(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def listen(self) -> None:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self.host, self.port))
+            listener.listen(16)
+        except OSError as error:
+            listener.close()
+            raise Inconclusive(f"the suite cannot listen on {self.target}: {error.strerror}") from None
+        self._listener = listener
+
+    def stop_listening(self) -> None:
+        """From here on a connection is refused."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+    def accept(self, program: Program | None = None, name: str = "server") -> Session:
+        """Wait for a connection; fails at once when the program that should come has ended."""
+        assert self._listener is not None, "accept after listen"
+        deadline = self.case.deadline(START_S)
+        self._listener.settimeout(ACCEPT_POLL_S)
+        while time.monotonic() < deadline:
+            try:
+                sock, _ = self._listener.accept()
+            except TimeoutError:
+                if program is not None and program.ended is not None:
+                    break
+                continue
+            sock.settimeout(None)
+            self.case.transcript.add("the client", Kind.CONNECT, f"to {self.target}")
+            self.sessions.append(Session(self, sock, name))
+            return self.sessions[-1]
+        ended = program.ended if program is not None else None
+        raise Violation(
+            "the client did not connect to the server it was told",
+            expected=f"a connection to {self.target}",
+            actual=f"it ended: {ended}" if ended else "no connection",
+            symptom="early-end" if ended else "silence",
+        )
+
+    def serve(self, program: Program | None = None) -> Session:
+        """Accept, shake hands, and let the client join its room."""
+        session = self.accept(program)
+        session.handshake()
+        session.accept_join()
+        return session
+
+
+class Session(Endpoint):
+    def __init__(self, server: ScriptedServer, sock: socket.socket, name: str) -> None:
+        super().__init__(server.case, sock, name, "client")
+        self.server = server
+        self.grease = True
+        self.hello: Frame | None = None
+        self.challenge_octets = b""
+        self.nick = ""
+        self.room: HostRoom | None = None
+
+    # --- handshake, step by step ---
+
+    @property
+    def client_key(self) -> bytes:
+        assert self.hello is not None, "the client's key is known after expect_hello"
+        return _octets(self.hello, "client_key")
+
+    def expect_hello(self, **fields: Any) -> Frame:
+        self.hello = self.expect("HELLO", seconds=START_S, **fields)
+        return self.hello
+
+    def make_challenge(
+        self, *, extra: Iterable[RawField] = (), seed: bytes | None = None, **changes: Any
+    ) -> Frame:
+        """A good CHALLENGE; `changes` come before the signature, `seed` signs with another key."""
+        values: dict[str, Any] = {
+            "versions": (1,),
+            "nonce": self.case.rng.randbytes(32),
+            "features": self.server.features,
+            "version": 1,
+            "server_key": self.server.key,
+            **self.server.limits,
+            **changes,
+        }
+        grease = [(self.case.rng.choice(CHALLENGE_GREASE), b"grease")] if self.grease else []
+        challenge = codec.frame("CHALLENGE", extra=[*extra, *grease], **values)
+        if "handshake_sig" in changes:
+            return challenge
+        assert self.hello is not None, "make_challenge comes after expect_hello"
+        return crypto.sign_challenge(seed or self.server.seed, codec.encode(self.hello), challenge)
+
+    def challenge(self, challenge: Frame | Faulty | None = None, **changes: Any) -> None:
+        frame = self.make_challenge(**changes) if challenge is None else challenge
+        self.challenge_octets = frame.octets if isinstance(frame, Faulty) else codec.encode(frame)
+        self.send(frame)
+
+    def expect_auth(self, **fields: Any) -> Frame:
+        """Wait for AUTH and check the client's signature."""
+        auth = self.expect("AUTH", **fields)
+        assert self.hello is not None
+        if not crypto.verify_auth(self.client_key, codec.encode(self.hello), self.challenge_octets, auth):
+            raise Violation(
+                "the client's signature in AUTH does not verify",
+                expected='a signature of "PROSA/1 client-auth\\0" || th2 || the fields before it [AUTH-15]',
+                actual="one of something else",
+                guilty=marked(auth, "handshake_sig").guilty,
+            )
+        self.nick = str(auth.value("nick"))
+        return auth
+
+    def welcome(self) -> None:
+        self.send(codec.frame("WELCOME", session=len(self.server.sessions), time=_now_ms()))
+        self.cap = self.server.limits["max_frame"]
+
+    def handshake(self) -> Session:
+        """HELLO to WELCOME."""
+        self.expect_hello()
+        self.challenge()
+        self.expect_auth()
+        self.welcome()
+        return self
+
+    # --- the room ---
+
+    def make_joined(self, join: Frame, *, granted: int = 1, **changes: Any) -> Frame:
+        """A good JOINED for an empty room; `changes` by field name."""
+        name = str(join.value("room"))
+        changes = {"epoch": self.case.seed(f"epoch of {name}")[:16], **changes}
+        epoch = changes["epoch"]
+        assert isinstance(epoch, bytes)
+        own = self.client_key if name == "@host" else None
+        values: dict[str, Any] = {
+            "room": name,
+            "room_id": crypto.room_id(self.server.key, epoch, name, own),
+            "granted_window": granted,
+            "last_counter": 0,
+            "limit_counter": granted,
+            "head_seq": 0,
+            "oldest_seq": 1,
+            "start_seq": 1,
+            **changes,
+        }
+        return codec.frame("JOINED", **values)
+
+    def accept_join(self, room: str | None = None, *, granted: int = 1, **changes: Any) -> HostRoom:
+        """Wait for JOIN and answer it with JOINED."""
+        join = self.expect("JOIN") if room is None else self.expect("JOIN", room=room)
+        joined = self.make_joined(join, granted=granted, **changes)
+        self.send(joined)
+        self.room = HostRoom(
+            name=str(join.value("room")),
+            id=_octets(joined, "room_id"),
+            epoch=_octets(joined, "epoch"),
+            granted=joined.number("granted_window"),
+            limit_seq=joined.number("start_seq") + join.number("recv_window") - 1,
+            head_seq=joined.number("head_seq"),
+            last_counter=joined.number("last_counter"),
+        )
+        return self.room
+
+    def expect_publish(self, **fields: Any) -> Frame:
+        """Wait for the next PUBLISH: its number, room, author and signature are checked."""
+        room = self._room()
+        publish = self.expect(
+            "PUBLISH",
+            room_id=room.id,
+            author_key=self.client_key,
+            nick=self.nick,
+            counter=room.last_counter + 1,
+            **fields,
+        )
+        if not crypto.verify_message(publish):
+            raise Violation(
+                "the signature of the client's PUBLISH does not verify",
+                expected="author_sig of the author zone [MSG-01]",
+                actual="a signature of something else",
+                guilty=marked(publish, "author_sig").guilty,
+            )
+        room.last_counter += 1
+        return publish
+
+    def deliver(self, message: Frame, *, extra: Iterable[RawField] = (), **changes: Any) -> Frame:
+        """Send a message as DELIVER with the next room_seq; `changes` in the server's zone."""
+        room = self._room()
+        room.head_seq += 1
+        if message.value("author_key") == self.client_key:
+            room.seq_of[message.number("counter")] = room.head_seq
+        values: dict[str, Any] = {"room_seq": room.head_seq, "server_time": _now_ms(), **changes}
+        fields = [codec.field_value(name, value) for name, value in values.items() if value is not None]
+        frame = Frame(codec.frame("DELIVER").type, message.fields).plus(*fields, *extra)
+        self.send(frame)
+        return frame
+
+    def make_message(
+        self,
+        text: Value,
+        *,
+        reply_to: bytes | None = None,
+        seed: bytes | None = None,
+        extra: Iterable[RawField] = (),
+        **changes: Any,
+    ) -> Frame:
+        """A message of the server itself, signed; `seed` signs with another key."""
+        room = self._room()
+        room.own_counter += 1
+        values: dict[str, Any] = {
+            "nick": "host",
+            "room_id": room.id,
+            "author_key": self.server.key,
+            "counter": room.own_counter,
+            "sent_at": _now_ms(),
+            "text": text,
+            "reply_to": reply_to,
+            **changes,
+        }
+        message = codec.frame("PUBLISH", extra=extra, **values)
+        return message if "author_sig" in changes else crypto.sign_message(seed or self.server.seed, message)
+
+    def ack(self, acked: int | None = None, limit: int | None = None) -> None:
+        """ACK what was published so far; the limit stays unless one is given."""
+        room = self._room()
+        acked = room.last_counter if acked is None else acked
+        self.send(
+            codec.frame(
+                "ACK",
+                room_id=room.id,
+                limit_counter=acked if limit is None else limit,
+                acked_counter=acked,
+                acked_seq=room.seq_of.get(acked, 0),
+            )
+        )
+
+    def take_question(self, **fields: Any) -> Frame:
+        """Wait for a PUBLISH, deliver it back and acknowledge it; the limit is not raised."""
+        publish = self.expect_publish(**fields)
+        self.deliver(publish)
+        self.ack()
+        return publish
+
+    def give_answer(self, question: Frame, text: str) -> Frame:
+        """The signed answer's DELIVER, then the ACK that raises the limit by one."""
+        answer = self.deliver(self.make_message(text, reply_to=crypto.message_id(question)))
+        self.ack(limit=question.number("counter") + 1)
+        return answer
+
+    def answer_bye(self) -> Frame:
+        """Wait for the client's BYE NORMAL, answer it, and see it close."""
+        bye = self.expect("BYE", code="NORMAL")
+        self.bye()
+        self.half_close()
+        self.expect_closed()
+        self.close()
+        return bye
+
+    # --- books ---
+
+    def observe(self, frame: Frame) -> None:
+        if frame.name == "ACK" and self.room is not None:
+            self.room.limit_seq = max(self.room.limit_seq, frame.number("limit_seq"))
+
+    def _room(self) -> HostRoom:
+        assert self.room is not None, "a room is there after accept_join"
+        return self.room
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _octets(frame: Frame, field_name: str) -> bytes:
+    octets = frame.octets(field_name)
+    assert octets is not None, f"{frame.name} has {field_name}: decode saw to it"
+    return octets

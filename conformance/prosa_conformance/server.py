@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: MIT
+"""The server under test: its process, and the handle by which one test uses it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from prosa_conformance.case import END_S, Case, Settings, Watched
+from prosa_conformance.codec import Frame
+from prosa_conformance.contract import timers_text
+from prosa_conformance.launch import await_ready, server_values, spawn
+from prosa_conformance.outcome import NotApplicable, Violation
+from prosa_conformance.peer import Peer, Room
+from prosa_conformance.process import Ended, Program
+from prosa_conformance.transcript import Kind
+
+
+class ServerProcess:
+    """One life of a server on one address; or something that was already running."""
+
+    def __init__(self, settings: Settings, timers: Mapping[str, int], data: Path | None = None) -> None:
+        self.settings = settings
+        self.timers = dict(timers)
+        self.program: Program | None = None
+        self.retired = False
+        self.data = data or settings.folder("server")
+        if settings.subject.connect is not None:
+            self.host, self.port = settings.subject.connect
+        else:
+            self.host, self.port = settings.ports.take()
+            self.start()
+
+    def start(self) -> None:
+        """Start the program on its address, also a second time after its end."""
+        scaled = {name: self._scaled(name, value) for name, value in self.timers.items()}
+        values = server_values(self.settings, self.host, self.port, self.data, timers_text(scaled))
+        self.program = spawn(self.settings, "server", values)
+        try:
+            self.address = await_ready(self.settings, self.program)
+        except BaseException:
+            self.program.end()
+            raise
+
+    def _scaled(self, name: str, value: int) -> int:
+        return int(value * self.settings.time_scale) if name.endswith("_ms") else value
+
+    @property
+    def usable(self) -> bool:
+        return not self.retired and (self.program is None or self.program.ended is None)
+
+    def stop(self) -> None:
+        if self.program is not None:
+            self.program.end()
+
+
+class Server:
+    """What a test does with a server. `answers` tells how questions get their answer."""
+
+    def __init__(self, case: Case, process: ServerProcess) -> None:
+        self.case = case
+        self.process = process
+        self.answers = process.settings.subject.answers
+        self._watched: Watched | None = None
+        if process.program is not None:
+            self._watched = case.watch(process.program)
+
+    # --- connections ---
+
+    @property
+    def target(self) -> str:
+        """name:port as a person would type it."""
+        host, port = self.address
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.process.address if self.process.program is not None else (self.process.host, self.process.port)
+
+    def connect(self, name: str = "alice", *, receive_buffer: int | None = None, seed: bytes | None = None) -> Peer:
+        """A new TCP connection; nothing is sent yet. `receive_buffer` makes a small SO_RCVBUF."""
+        family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
+        sock = socket.socket(family)
+        if receive_buffer is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.settimeout(self.case.seconds())
+        self.case.transcript.add(name, Kind.CONNECT, f"to {self.target}")
+        try:
+            sock.connect(self.address)
+        except OSError as error:
+            sock.close()
+            raise Violation(
+                f"{name} could not connect to the server",
+                expected=f"a connection to {self.target}",
+                actual=error.strerror or "no answer in time",
+                symptom="refused",
+            ) from None
+        return Peer(self.case, sock, name, self.target, seed or self.case.seed(name))
+
+    def login(self, name: str = "alice") -> Peer:
+        """A connection that is READY."""
+        return self.connect(name).login()
+
+    def joined(self, name: str = "alice", room: str = "@host") -> tuple[Peer, Room]:
+        """A connection that is READY and in a room."""
+        peer = self.login(name)
+        return peer, peer.join(room)
+
+    # --- questions and answers ---
+
+    def answer(self, text: str) -> None:
+        """The operator types an answer; a server that answers by itself needs none."""
+        if self.answers == "operator":
+            self.type_line(text)
+
+    def exchange(self, peer: Peer, room: Room, question: str = "are you there?") -> tuple[Frame, Frame]:
+        """A whole question in @host: PUBLISH, its DELIVER and ACK, the answer; (question, answer)."""
+        publish = peer.publish(room, question)
+        delivered = peer.expect_own(publish, text=question)
+        reply = question if self.answers == "echo" else f"I am: {question}"
+        self.answer(reply)
+        return delivered, peer.expect_answer(publish, reply)
+
+    def good_session(self, name: str) -> None:
+        """A whole signed session on a fresh connection, from HELLO to BYE."""
+        peer, room = self.joined(name)
+        if self.can_answer:
+            self.exchange(peer, room)
+        else:
+            peer.barrier()
+        peer.leave_politely()
+
+    @property
+    def can_answer(self) -> bool:
+        return self.answers == "echo" or self.process.program is not None
+
+    # --- the process ---
+
+    @property
+    def program(self) -> Program:
+        if self.process.program is None:
+            raise NotApplicable("the server is not a process of ours")
+        return self.process.program
+
+    def type_line(self, line: str) -> None:
+        """Type a line at the operator's console."""
+        self.case.transcript.add("the operator", Kind.TYPED, repr(line))
+        if not self.program.type_line(line, self.case.seconds()):
+            raise Violation(
+                "the server does not read its console",
+                expected="lines on stdin are taken [CON-06]",
+                actual="stdin is closed" if self.program.ended else "stdin is full",
+                symptom="console",
+            )
+
+    def close_stdin(self) -> None:
+        self.case.transcript.add("the operator", Kind.TYPED, "end of file")
+        self.program.close_stdin()
+
+    def terminate(self) -> None:
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """kill -9, and wait until it is gone."""
+        self._signal(signal.SIGKILL)
+        self.program.wait_end(END_S)
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        self.case.transcript.add("the suite", Kind.PROGRAM, f"sends {number.name} to the server")
+        self.expect_end()
+        self.program.signal(number)
+
+    def expect_end(self) -> None:
+        """From here on the program may end without that being a crash."""
+        if self._watched is not None:
+            self._watched.end_expected = True
+        self.process.retired = True
+
+    def check_alive(self) -> None:
+        """The process runs, and no sanitizer has spoken in this test."""
+        if self._watched is not None:
+            self._watched.check("the server")
+
+    def expect_exit(self, code: int) -> Ended:
+        """Wait until the program has ended with this exit code."""
+        self.expect_end()
+        ended = self.program.wait_end(self.case.seconds(END_S))
+        self.case.transcript.add("the server", Kind.PROGRAM, f"ends: {ended}" if ended else "still runs")
+        if ended is None or ended.code != code:
+            raise Violation(
+                f"the server did not end with exit code {code}",
+                expected=f"exit code {code}",
+                actual=str(ended) if ended else f"still running after {self.case.seconds(END_S):.0f} s",
+                symptom="crash" if ended and ended.signal_name else "hangs",
+            )
+        return ended
+
+    def start_again(self) -> None:
+        """Start the same server on the same address and data folder after its end."""
+        self.program.end()
+        self.process.start()
+        self.process.retired = True
+        self._watched = self.case.watch(self.program)
+        self.case.transcript.add("the suite", Kind.PROGRAM, f"starts the server again on {self.target}")
+
+    def open_descriptors(self) -> int:
+        """Open file descriptors of the process, to compare with a baseline."""
+        try:
+            return len(list(Path(f"/proc/{self.program.pid}/fd").iterdir()))
+        except OSError:
+            raise NotApplicable("open descriptors cannot be counted on this system") from None
