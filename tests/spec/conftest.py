@@ -93,7 +93,7 @@ def tree(tmp_path: Path) -> Path:
         "spec/withdrawn.yaml": '- {id: WIRE-90, reason: "was wrong"}\n',
         "spec/vectors/frames.json": json.dumps(VECTORS),
         "spec/vectors/sessions.json": json.dumps(SESSIONS),
-        "conformance/test_kind.py": TEST,
+        "conformance/prosa_conformance/suite/test_kind.py": TEST,
         "tests/unit/test_frame.c": '/* [WIRE-01] */\nPROSA_CLAUSE("WIRE-01")\n',
     }
     for name, text in texts.items():
