@@ -133,7 +133,8 @@ PROSA_API void prosa_server_session_challenge(struct prosa_server_session *sessi
  * refused here [ID-09]. Ask ready() whether the session is. */
 PROSA_API void prosa_server_session_welcome(struct prosa_server_session *session, uint64_t number,
                                             uint64_t time_ms, uint64_t now_ms);
-PROSA_API void prosa_server_session_joined(struct prosa_server_session *session,
+/* False: the session is ending, nothing is joined. */
+PROSA_API bool prosa_server_session_joined(struct prosa_server_session *session,
                                            const struct prosa_join_answer *answer, uint64_t now_ms);
 /* `status`: of class 04, e.g. PROSA_ERR_NO_ROOM. */
 PROSA_API void prosa_server_session_refuse_join(struct prosa_server_session *session,

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+#include "server.h"
+
+enum { COALESCE_ABOVE = 4096 }; /* octets of pending output beyond which ACKs wait for each other */
+
+static const uint16_t own_octets = UINT16_MAX; /* owner of the slice that is no entry */
+
+/* --- what becomes due ------------------------------------------------------------------------- */
+
+void prosa_server_queue_ack(struct prosa_server_session *session, struct prosa_server_slot *slot)
+{
+    const struct prosa_message message = {
+        .type = PROSA_FRAME_ACK,
+        .ack =
+            {
+                .room_id = slot->room->room_id,
+                .has_limit_counter = true,
+                .has_acked_counter = true,
+                .has_acked_seq = true,
+                .limit_counter = slot->limit,
+                .acked_counter = slot->last,
+                .acked_seq = slot->last_seq,
+            },
+    };
+    slot->flags &= (uint8_t)~SLOT_ACK_DUE;
+    prosa_server_queue(session, &message);
+}
+
+static void queue_acks(struct prosa_server_session *session)
+{
+    for (size_t i = 0; i < session->slot_count; i++) {
+        struct prosa_server_slot *slot = &session->slots[i];
+        if (slot->answer_seq != 0 && slot->cursor >= slot->answer_seq) { /* [FLOW-28] */
+            slot->answer_seq = 0;
+            slot->limit = slot->last + slot->granted;
+            slot->flags |= SLOT_ACK_DUE;
+        }
+        if ((slot->flags & SLOT_ACK_DUE) != 0)
+            prosa_server_queue_ack(session, slot);
+    }
+}
+
+static uint64_t lower(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+void prosa_server_set_barriers(struct prosa_server_session *session)
+{
+    for (size_t i = 0; i < session->slot_count; i++) {
+        struct prosa_server_slot *slot = &session->slots[i];
+        slot->barrier = lower(slot->room->head_seq, slot->limit_seq);
+    }
+}
+
+/* Everything that was visible has gone out [LIVE-03]. */
+static bool barriers_passed(const struct prosa_server_session *session)
+{
+    for (size_t i = 0; i < session->slot_count; i++) {
+        const struct prosa_server_slot *slot = &session->slots[i];
+        bool checkpoint = (slot->flags & (SLOT_CHECKPOINT_DUE | SLOT_BOUNDARY_DUE)) != 0;
+        if (slot->cursor < slot->barrier || slot->hold != PROSA_NEVER || checkpoint)
+            return false;
+    }
+    return true;
+}
+
+static void queue_pong(struct prosa_server_session *session)
+{
+    const struct prosa_message message = {
+        .type = PROSA_FRAME_PONG,
+        .pong = {.opaque = prosa_bytes(session->opaque, session->opaque_size)},
+    };
+    queue_acks(session);
+    prosa_server_clear(session, FLAG_PONG_DUE);
+    prosa_server_queue(session, &message);
+}
+
+/* A CHECKPOINT of each room goes before a BYE [AUD-04]. True: some were asked for just now. */
+static bool state_heads(struct prosa_server_session *session)
+{
+    if (prosa_server_has(session, FLAG_END_STATED) || (session->features & PROSA_FEATURE_AUDIT) == 0)
+        return false;
+    prosa_server_set(session, FLAG_END_STATED);
+    for (size_t i = 0; i < session->slot_count; i++)
+        session->slots[i].flags |= SLOT_CHECKPOINT_DUE;
+    return session->slot_count > 0;
+}
+
+static void queue_end(struct prosa_server_session *session)
+{
+    const struct prosa_fault plain = {.code = session->end_code};
+    bool answer = prosa_server_has(session, FLAG_FROM_PEER);
+    const struct prosa_message bye = {
+        .type = PROSA_FRAME_BYE,
+        .bye = {.code = answer ? PROSA_CODE_NORMAL : session->end_code},
+    };
+
+    queue_acks(session);
+    prosa_server_clear(session, FLAG_END_DUE);
+    if (!prosa_server_has(session, FLAG_END_ERROR))
+        prosa_server_queue(session, &bye);
+    else
+        prosa_server_queue_error(session, session->words != NULL ? &session->words->fault : &plain);
+}
+
+void prosa_server_settle(struct prosa_server_session *session)
+{
+    if (!prosa_server_speaks(session))
+        return;
+    if (prosa_buffer_size(&session->out) < COALESCE_ABOVE)
+        queue_acks(session);
+    if (prosa_server_has(session, FLAG_PONG_DUE) && session->pending == 0 && barriers_passed(session))
+        queue_pong(session);
+    if (!prosa_server_has(session, FLAG_END_DUE))
+        return;
+    if (prosa_server_has(session, FLAG_END_DECIDED) && session->pending > 0)
+        return;
+    if (prosa_server_has(session, FLAG_END_DELIVERED) && (!barriers_passed(session) || state_heads(session)))
+        return;
+    queue_end(session);
+}
+
+/* --- frames that the caller made -------------------------------------------------------------- */
+
+enum prosa_status prosa_server_session_member(struct prosa_server_session *session, struct prosa_room *room,
+                                              struct prosa_bytes octets, uint64_t at_seq, uint64_t now_ms)
+{
+    struct prosa_server_slot *slot = prosa_server_slot_of(session, room->room_id);
+    (void)now_ms;
+    if (slot == NULL || !prosa_server_speaks(session))
+        return PROSA_END;
+    if (prosa_buffer_size(&session->out) + octets.size > session->config->limits.output_limit) {
+        slot->hold = lower(slot->hold, at_seq);
+        return PROSA_PARTIAL;
+    }
+    slot->hold = PROSA_NEVER;
+    if (!prosa_buffer_append(&session->out, octets))
+        prosa_server_over(session, PROSA_ENDING_ERROR, PROSA_CODE_INTERNAL);
+    return PROSA_OK;
+}
+
+bool prosa_server_ask_checkpoint(struct prosa_server_session *session, struct prosa_server_event *event)
+{
+    if (!prosa_server_speaks(session))
+        return false;
+    for (size_t i = 0; i < session->slot_count; i++) {
+        struct prosa_server_slot *slot = &session->slots[i];
+        if ((slot->flags & (SLOT_CHECKPOINT_DUE | SLOT_BOUNDARY_DUE)) == 0 ||
+            (slot->flags & SLOT_CHECKPOINT_ASKED) != 0)
+            continue;
+        slot->flags |= SLOT_CHECKPOINT_ASKED;
+        bool boundary = (slot->flags & SLOT_BOUNDARY_DUE) != 0;
+        *event = (struct prosa_server_event){
+            .kind = PROSA_SERVER_CHECKPOINT,
+            .room = slot->room,
+            .seq = boundary ? slot->room->oldest_seq - 1 : slot->room->head_seq,
+        };
+        return true;
+    }
+    return false;
+}
+
+void prosa_server_session_checkpoint(struct prosa_server_session *session, struct prosa_room *room,
+                                     struct prosa_bytes octets, uint64_t now_ms)
+{
+    struct prosa_server_slot *slot = prosa_server_slot_of(session, room->room_id);
+    (void)now_ms;
+    if (slot == NULL || !prosa_server_speaks(session) || (slot->flags & SLOT_CHECKPOINT_ASKED) == 0)
+        return;
+    bool boundary = (slot->flags & SLOT_BOUNDARY_DUE) != 0;
+    slot->flags &= (uint8_t) ~(SLOT_CHECKPOINT_ASKED | (boundary ? SLOT_BOUNDARY_DUE : SLOT_CHECKPOINT_DUE));
+    if (!boundary)
+        slot->since_checkpoint = 0;
+    if (!prosa_buffer_append(&session->out, octets))
+        prosa_server_over(session, PROSA_ENDING_ERROR, PROSA_CODE_INTERNAL);
+}
+
+/* --- batches ---------------------------------------------------------------------------------- */
+
+static bool owes(const struct prosa_server_session *session)
+{
+    if (prosa_buffer_size(&session->out) > 0)
+        return true;
+    for (size_t i = 0; i < session->slot_count; i++)
+        if (session->slots[i].room->head_seq > session->slots[i].cursor)
+            return true;
+    return false;
+}
+
+/* T_slow runs from the moment that something is owed [FLOW-39]. */
+static void watch_progress(struct prosa_server_session *session, uint64_t now_ms)
+{
+    bool owed = owes(session);
+    if (owed && !prosa_server_has(session, FLAG_OWED))
+        session->progress_ms = now_ms;
+    prosa_server_clear(session, FLAG_OWED);
+    if (owed)
+        prosa_server_set(session, FLAG_OWED);
+}
+
+/* A cursor that pruning overtook ends the session [FLOW-40]. */
+static bool was_overtaken(const struct prosa_server_session *session)
+{
+    for (size_t i = 0; i < session->slot_count; i++)
+        if (session->slots[i].cursor + 1 < session->slots[i].room->oldest_seq)
+            return true;
+    return false;
+}
+
+void prosa_server_session_batch(struct prosa_server_session *session, struct prosa_batch *batch,
+                                uint64_t now_ms)
+{
+    batch->count = batch->octets = 0;
+    batch->seq = 1;
+    batch->last = 0;
+    batch->left = 0;
+    if (session->state == SERVER_CLOSED)
+        return;
+    if (session->state == SERVER_READY && was_overtaken(session))
+        prosa_server_goodbye(session, PROSA_CODE_SLOW_CONSUMER, 0, now_ms);
+    prosa_server_settle(session);
+    watch_progress(session, now_ms);
+    if (prosa_buffer_size(&session->out) > 0) {
+        batch->slices[0] = prosa_buffer_view(&session->out);
+        batch->owner[0] = own_octets;
+        batch->octets = batch->slices[0].size;
+        batch->count = 1;
+    }
+    if (!prosa_server_speaks(session))
+        return;
+    batch->left = session->slot_count;
+    batch->slot = session->turn;
+}
+
+/* The last entry that may follow the cursor now [FLOW-18] [MEM-02] [AUD-04]. */
+static uint64_t permitted(const struct prosa_server_session *session, const struct prosa_server_slot *slot)
+{
+    uint64_t last = lower(slot->room->head_seq, lower(slot->limit_seq, slot->hold));
+    if ((session->features & PROSA_FEATURE_AUDIT) == 0)
+        return last;
+    if ((slot->flags & (SLOT_CHECKPOINT_DUE | SLOT_BOUNDARY_DUE)) != 0)
+        return 0;
+    return lower(last, slot->cursor + PROSA_CHECKPOINT_INTERVAL - slot->since_checkpoint);
+}
+
+bool prosa_server_session_want(struct prosa_server_session *session, struct prosa_batch *batch,
+                               struct prosa_room **room, uint64_t *room_seq)
+{
+    if (batch->count == PROSA_BATCH_SLICES || batch->octets >= PROSA_BATCH_OCTETS)
+        return false;
+    while (batch->seq > batch->last) {
+        if (batch->left == 0)
+            return false;
+        batch->left--;
+        batch->slot = (uint16_t)(batch->slot + 1 < session->slot_count ? batch->slot + 1 : 0);
+        const struct prosa_server_slot *slot = &session->slots[batch->slot];
+        batch->seq = slot->cursor + 1;
+        batch->last = permitted(session, slot);
+    }
+    *room = session->slots[batch->slot].room;
+    *room_seq = batch->seq;
+    return true;
+}
+
+void prosa_server_session_lend(struct prosa_batch *batch, struct prosa_bytes deliver)
+{
+    batch->slices[batch->count] = deliver;
+    batch->owner[batch->count] = batch->slot;
+    batch->count++;
+    batch->octets += deliver.size;
+    batch->seq++;
+}
+
+/* One DELIVER has gone out, or its rest is in the output. */
+static void advance(struct prosa_server_session *session, struct prosa_server_slot *slot)
+{
+    slot->cursor++;
+    slot->since_checkpoint++;
+    bool replayed = slot->cursor == slot->replay_end;
+    if ((session->features & PROSA_FEATURE_AUDIT) != 0 &&
+        (replayed || slot->since_checkpoint >= PROSA_CHECKPOINT_INTERVAL))
+        slot->flags |= SLOT_CHECKPOINT_DUE;
+}
+
+void prosa_server_session_sent(struct prosa_server_session *session, const struct prosa_batch *batch,
+                               size_t octets, uint64_t now_ms)
+{
+    if (octets > 0)
+        session->progress_ms = now_ms;
+    for (size_t i = 0; i < batch->count && octets > 0; i++) {
+        struct prosa_bytes slice = batch->slices[i];
+        size_t taken = octets < slice.size ? octets : slice.size;
+        octets -= taken;
+        if (batch->owner[i] == own_octets) {
+            prosa_buffer_consume(&session->out, taken);
+            continue;
+        }
+        advance(session, &session->slots[batch->owner[i]]);
+        session->turn = batch->owner[i];
+        if (taken < slice.size &&
+            !prosa_buffer_append(&session->out, prosa_bytes(slice.at + taken, slice.size - taken)))
+            prosa_server_over(session, PROSA_ENDING_ERROR, PROSA_CODE_INTERNAL);
+    }
+    prosa_buffer_release(&session->out);
+    prosa_server_settle(session);
+    watch_progress(session, now_ms);
+}
