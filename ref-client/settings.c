@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include "settings.h"
+
+#include "options.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NAME_ALPHABET "abcdefghijklmnopqrstuvwxyz0123456789_-"
+
+enum { HOST, PORT, NICK, ROOM, DATA, LEVEL, JSON, HELP, OPTION_COUNT };
+
+static const struct option_spec table[OPTION_COUNT] = {
+    [HOST] = {"host", "PROSA_HOST", "HOST", NULL, "name or address of the server"},
+    [PORT] = {"port", "PROSA_PORT", "PORT", "65432", "its TCP port; 65432 when nobody says otherwise"},
+    [NICK] = {"nick", "PROSA_NICK", "NICK", NULL,
+              "your name, 1 to 32 of a-z 0-9 _ -; made from $USER when it is not given"},
+    [ROOM] = {"room", "PROSA_ROOM", "ROOM", "@host",
+              "room to join; @host, the conversation with the server's operator, when not given"},
+    [DATA] = {"data", "PROSA_DATA", "FOLDER", NULL,
+              "folder of your key and of the servers' keys; $XDG_DATA_HOME/prosa or\n"
+              "~/.local/share/prosa when it is not given"},
+    [LEVEL] = {"level", "PROSA_LEVEL", "LEVEL", "L1", "behave as this level of PROSA/1 asks: L1"},
+    [JSON] = {"json", NULL, NULL, NULL, "events on stdout as JSON, one a line; all else on stderr"},
+    [HELP] = {"help", NULL, NULL, NULL, "this text"},
+};
+
+void settings_help(void)
+{
+    puts("usage: prosa-client [OPTION]... HOST[:PORT]\n"
+         "\n"
+         "Talk over PROSA/1 with whoever serves at HOST. Each line that you type is a message;\n"
+         "\"exit\" says goodbye, end of file sends what is pending and then says goodbye.\n");
+    options_print(table, OPTION_COUNT);
+    puts("\n"
+         "Exit codes: 0 good end; 1 protocol error; 2 bad settings; 3 could not connect;\n"
+         "4 authentication or pin failed; 5 the server vanished; 6 the server went away;\n"
+         "89 does not have the level.");
+}
+
+static bool bad(char *why, size_t why_size, const char *what, const char *value, const char *rule)
+{
+    snprintf(why, why_size, "%s \"%s\": %s", what, value, rule);
+    return false;
+}
+
+/* "name", "name:port", "[v6]", "[v6]:port" or a bare IPv6 address; *port is NULL when there is none. */
+static bool host_split(char *text, const char **host, const char **port)
+{
+    char *colon = strrchr(text, ':');
+    *host = text;
+    *port = NULL;
+    if (text[0] == '[') {
+        char *end = strchr(text, ']');
+        if (end == NULL || (end[1] != '\0' && end[1] != ':')) {
+            return false;
+        }
+        *port = end[1] == ':' ? end + 2 : NULL;
+        *host = text + 1;
+        *end = '\0';
+    } else if (colon != NULL && strchr(text, ':') == colon) {
+        *port = colon + 1;
+        *colon = '\0';
+    }
+    return true;
+}
+
+static bool read_target(struct settings *settings, const char *operand, const char *const *values, char *why,
+                        size_t why_size)
+{
+    const char *const typed = operand != NULL ? operand : values[HOST];
+    const char *host = NULL;
+    const char *port = NULL;
+    char text[NET_TARGET_SIZE];
+    uint64_t number = 0;
+
+    if (typed == NULL) {
+        snprintf(why, why_size, "say which server: prosa-client HOST[:PORT]");
+        return false;
+    }
+    if (strlen(typed) >= sizeof text) {
+        return bad(why, why_size, "host", typed, "it is too long");
+    }
+    memcpy(text, typed, strlen(typed) + 1);
+    if (!host_split(text, &host, &port)) {
+        return bad(why, why_size, "host", typed, "a bracket is not closed, or something follows it");
+    }
+    port = port != NULL ? port : values[PORT];
+    if (!number_parse(port, 1, 65535, &number)) {
+        return bad(why, why_size, "port", port, "a port is a number from 1 to 65535");
+    }
+    memcpy(settings->host, host, strlen(host) + 1);
+    settings->port = (uint16_t)number;
+    return net_target_format(host, settings->port, settings->target, why, why_size);
+}
+
+static bool is_name(const char *text)
+{
+    const size_t size = strlen(text);
+    return size >= 1 && size < SETTINGS_NICK_SIZE && strspn(text, NAME_ALPHABET) == size;
+}
+
+/* A legal nick for whoever is logged in. */
+static void nick_from_user(char out[static SETTINGS_NICK_SIZE])
+{
+    const char *user = getenv("USER");
+    size_t size = 0;
+    for (; user != NULL && user[size] != '\0' && size < SETTINGS_NICK_SIZE - 1; size++) {
+        const char c = (char)tolower((unsigned char)user[size]);
+        out[size] = strchr(NAME_ALPHABET, c) != NULL ? c : '-';
+    }
+    out[size] = '\0';
+    if (size == 0) {
+        memcpy(out, "guest", sizeof "guest");
+    }
+}
+
+static bool read_names(struct settings *settings, const char *const *values, char *why, size_t why_size)
+{
+    const char *room = values[ROOM];
+    const char *nick = values[NICK];
+    if (nick != NULL && !is_name(nick)) {
+        return bad(why, why_size, "nick", nick, "a nick is 1 to 32 of a-z 0-9 _ -");
+    }
+    if (nick != NULL) {
+        memcpy(settings->nick, nick, strlen(nick) + 1);
+    } else {
+        nick_from_user(settings->nick);
+    }
+    if (!is_name(room[0] == '@' ? room + 1 : room)) {
+        return bad(why, why_size, "room", room, "a room is 1 to 32 of a-z 0-9 _ -, or @ and that");
+    }
+    memcpy(settings->room, room, strlen(room) + 1);
+    return true;
+}
+
+static enum settings_outcome read_level(const char *level, char *why, size_t why_size)
+{
+    if (strcmp(level, "L1") == 0) {
+        return SETTINGS_GOOD;
+    }
+    if (level[0] == 'L' && isdigit((unsigned char)level[1]) && level[2] == '\0') {
+        snprintf(why, why_size, "this client does not have level %s; it has L1", level);
+        return SETTINGS_NO_LEVEL;
+    }
+    snprintf(why, why_size, "level \"%s\": a level is L1, L2, L3 or L4", level);
+    return SETTINGS_BAD;
+}
+
+enum settings_outcome settings_read(struct settings *settings, int argc, char *const *argv, char *why,
+                                    size_t why_size)
+{
+    const char *values[OPTION_COUNT];
+    int operands = 0;
+
+    memset(settings, 0, sizeof *settings);
+    if (!options_read(table, OPTION_COUNT, argc, argv, values, &operands, why, why_size)) {
+        return SETTINGS_BAD;
+    }
+    if (values[HELP] != NULL) {
+        return SETTINGS_HELP;
+    }
+    const enum settings_outcome level = read_level(values[LEVEL], why, why_size);
+    if (level != SETTINGS_GOOD) {
+        return level;
+    }
+    if (argc - operands > 1) {
+        snprintf(why, why_size, "one HOST[:PORT] is enough, and options stand in front of it: \"%s\"",
+                 argv[operands + 1]);
+        return SETTINGS_BAD;
+    }
+    settings->is_json = values[JSON] != NULL;
+    settings->data = values[DATA];
+    const bool good = read_target(settings, operands < argc ? argv[operands] : NULL, values, why, why_size) &&
+                      read_names(settings, values, why, why_size);
+    return good ? SETTINGS_GOOD : SETTINGS_BAD;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* tell: what the events of a session are to whoever uses the client: each becomes one or more reports.
+ * It refuses to decide anything. */
+#ifndef REF_CLIENT_TELL_H
+#define REF_CLIENT_TELL_H
+
+#include "ui.h"
+
+/* JOINED, MESSAGE or MEMBER as it came. */
+void tell_event(struct ui *ui, enum report_kind kind, const struct prosa_client_event *event,
+                const uint8_t *server_key);
+
+/* One report for each message above `reported` that an ACK covers. */
+void tell_acked(struct ui *ui, const struct prosa_client_event *acked, uint64_t reported);
+
+/* A DELIVER that is not shown [CON-11]. */
+void tell_unshown(struct ui *ui, const struct prosa_client_event *unshown);
+
+/* An ERROR that does not end the connection; `room` may be empty. */
+void tell_received(struct ui *ui, const struct prosa_error *error, struct prosa_bytes room);
+
+/* A fault that this client found, in its input or its settings. */
+void tell_own_error(struct ui *ui, uint16_t code, const char *reason);
+
+/* Both fingerprints, for a person to compare [ID-05]. */
+void tell_mismatch(struct ui *ui, const char *target, const char *pins,
+                   const uint8_t pinned_key[static PROSA_KEY_SIZE],
+                   const uint8_t shown_key[static PROSA_KEY_SIZE]);
+
+#endif
