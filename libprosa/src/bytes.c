@@ -46,7 +46,10 @@ uint64_t prosa_read_u64(struct prosa_reader *reader)
 
 void prosa_writer_init(struct prosa_writer *writer, uint8_t *at, size_t cap)
 {
-    *writer = (struct prosa_writer){.at = at, .cap = cap};
+    writer->at = at;
+    writer->cap = cap;
+    writer->size = 0;
+    writer->failed = false;
 }
 
 void prosa_write_bytes(struct prosa_writer *writer, struct prosa_bytes octets)

@@ -132,9 +132,10 @@ static void put_fields(struct prosa_text_out *out, const struct prosa_frame *fra
 
 size_t prosa_json_frame(const struct prosa_frame *frame, char *out, size_t cap)
 {
-    struct prosa_text_out sink = {.at = out, .cap = cap};
+    struct prosa_text_out sink;
     const struct prosa_frame_spec *row = prosa_frame_spec_find(frame->type);
 
+    prosa_text_out_init(&sink, out, cap);
     prosa_text_out_string(&sink, "{\"frame\":");
     if (row != NULL)
         put_name(&sink, row->name);
@@ -154,7 +155,8 @@ size_t prosa_json_frame(const struct prosa_frame *frame, char *out, size_t cap)
 
 size_t prosa_json_string(struct prosa_bytes text, char *out, size_t cap)
 {
-    struct prosa_text_out sink = {.at = out, .cap = cap};
+    struct prosa_text_out sink;
+    prosa_text_out_init(&sink, out, cap);
     put_string(&sink, text);
     return prosa_text_out_end(&sink);
 }

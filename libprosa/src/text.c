@@ -83,8 +83,9 @@ bool prosa_text_is_unprintable(uint32_t code_point)
 
 size_t prosa_text_sanitize(struct prosa_bytes text, char *out, size_t cap)
 {
-    struct prosa_text_out sink = {.at = out, .cap = cap};
+    struct prosa_text_out sink;
 
+    prosa_text_out_init(&sink, out, cap);
     while (text.size > 0) {
         uint32_t code_point;
         prosa_text_next(&text, &code_point);

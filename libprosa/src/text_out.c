@@ -3,6 +3,14 @@
 
 static const char digits[] = "0123456789abcdef";
 
+void prosa_text_out_init(struct prosa_text_out *out, char *at, size_t cap)
+{
+    out->at = at;
+    out->cap = cap;
+    out->written = 0;
+    out->needed = 0;
+}
+
 void prosa_text_out_string(struct prosa_text_out *out, const char *text)
 {
     size_t size = strlen(text);

@@ -15,6 +15,8 @@ struct prosa_text_out {
     size_t needed;  /* in all */
 };
 
+void prosa_text_out_init(struct prosa_text_out *out, char *at, size_t cap);
+
 /* Writes all of `text` or, once it does not fit, nothing any more. */
 void prosa_text_out_string(struct prosa_text_out *out, const char *text);
 void prosa_text_out_code_point(struct prosa_text_out *out, uint32_t code_point);

@@ -136,11 +136,11 @@ static void test_fields_fill_the_body(void)
     CHECK(walk_hex(PROSA_FRAME_PING, "00a0 ffff 00") == PROSA_ERR_BAD_FRAME);
 }
 
-static struct prosa_bytes empty_fields(unsigned count)
+static struct prosa_bytes empty_fields(size_t count)
 {
-    for (unsigned i = 0; i < count; i++)
-        prosa_store_u32(room + 4 * i, (i + 1) << 16);
-    return prosa_bytes(room, 4u * count);
+    for (size_t i = 0; i < count; i++)
+        prosa_store_u32(room + 4 * i, (uint32_t)(i + 1) << 16);
+    return prosa_bytes(room, 4 * count);
 }
 
 static void test_number_of_fields(void)

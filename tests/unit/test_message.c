@@ -110,6 +110,7 @@ static enum prosa_status decode(struct prosa_bytes input, enum prosa_sender from
                                 struct prosa_message *message)
 {
     struct prosa_frame frame;
+    memset(message, 0, sizeof *message);
     enum prosa_status status = prosa_frame_parse(input, PROSA_MAX_FRAME_CEILING, &frame);
     return status == PROSA_OK ? prosa_message_decode(&frame, from, message) : status;
 }
@@ -158,7 +159,8 @@ static void test_values_reach_their_members(void)
     size_t size = 0;
 
     CHECK(prosa_message_encode(&in, none, octets, sizeof octets, &size) == PROSA_OK);
-    CHECK(decode(prosa_bytes(octets, size), PROSA_FROM_SERVER, &out) == PROSA_OK);
+    if (!CHECK(decode(prosa_bytes(octets, size), PROSA_FROM_SERVER, &out) == PROSA_OK))
+        return;
     CHECK(out.error.code == PROSA_CODE_BAD_SIG && out.error.after_ms == 1000 && out.error.ref_type == 20);
     CHECK(out.error.counter == 7 && out.error.has_counter);
     CHECK(prosa_bytes_equal(out.error.clause, text("MSG-03")));
