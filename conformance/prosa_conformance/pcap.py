@@ -20,7 +20,8 @@ from prosa_conformance.transcript import Event, Kind
 FILE_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)  # 101: LINKTYPE_RAW
 SEGMENT_MOST = 65000  # octets; more do not fit into one IPv4 packet
 HEADER_SIZE = 20  # of IPv4, and of TCP, without options
-FIRST_SEQUENCE = {"client": 1000, "server": 2000}
+SEQUENCES = 2**32
+SEQUENCE_CLOCK = 250_000  # a second: a later connection begins with another number (RFC 9293, 3.4.1)
 Address = tuple[str, int]
 
 
@@ -46,13 +47,15 @@ class Flag(IntFlag):
 class Conversation:
     """One connection: each step's octets become a segment of their own.
 
-    Without `whole` the file begins in the middle of it: there is no SYN.
+    Without `whole` the file begins in the middle of it: there is no SYN. Steps in `lost`, counted
+    from 0, were sent but are not in the file.
     """
 
     steps: list[Step] = field(default_factory=list)
     client: Address = ("127.0.0.1", 40000)
     server: Address = ("127.0.0.1", 65432)
     whole: bool = True
+    lost: frozenset[int] = frozenset()
 
 
 def write(path: Path, conversations: Iterable[Conversation]) -> None:
@@ -93,27 +96,34 @@ def of_transcript(events: Iterable[Event], side: str) -> list[Conversation]:
 
 def _packets(conversation: Conversation) -> Iterator[tuple[float, bytes]]:
     addresses = {"client": conversation.client, "server": conversation.server}
-    sequence = dict(FIRST_SEQUENCE)
+    start = conversation.steps[0][0] if conversation.steps else 0.0
+    first = int(start * SEQUENCE_CLOCK)
+    sequence = {"client": first % SEQUENCES, "server": (first + SEQUENCES // 2) % SEQUENCES}
     ended: set[str] = set()
+
+    def advance(sender: str, octets: int) -> None:
+        sequence[sender] = (sequence[sender] + octets) % SEQUENCES
 
     def packet(sender: str, flags: Flag, octets: bytes = b"") -> bytes:
         receiver = "server" if sender == "client" else "client"
         acked = sequence[receiver] if Flag.ACK in flags else 0
         segment = _segment(addresses[sender], addresses[receiver], sequence[sender], acked, flags, octets)
-        sequence[sender] += len(octets) + (Flag.SYN in flags) + (Flag.FIN in flags)
+        advance(sender, len(octets) + (Flag.SYN in flags) + (Flag.FIN in flags))
         return segment
 
     if conversation.whole and conversation.steps:
-        start = conversation.steps[0][0]
         yield start, packet("client", Flag.SYN)
         yield start, packet("server", Flag.SYN | Flag.ACK)
         yield start, packet("client", Flag.ACK)
-    for at, sender, what in conversation.steps:
+    for number, (at, sender, what) in enumerate(conversation.steps):
         if sender in ended:
             continue
         if isinstance(what, End):
             ended.add(sender)
             yield at, packet(sender, Flag.ACK | (Flag.FIN if what is End.FIN else Flag.RST))
+            continue
+        if number in conversation.lost:
+            advance(sender, len(what))
             continue
         for start_at in range(0, len(what), SEGMENT_MOST):
             yield at, packet(sender, Flag.PSH | Flag.ACK, what[start_at : start_at + SEGMENT_MOST])

@@ -118,7 +118,7 @@ function judge.header(octets, cap)
     local magic = string.char(math.floor(registry.magic / 256), registry.magic % 256)
     local there = math.min(#octets, #magic)
     if octets:sub(1, there) ~= magic:sub(1, there) then
-        return fault("WIRE-01", "the frame does not begin with 50 52", 0, there)
+        return fault("WIRE-02", "the frame does not begin with 50 52", 0, there)
     elseif #octets > 2 and octets:byte(3) ~= registry.version then
         return fault("WIRE-04", "version octet " .. octets:byte(3), 2, 1)
     elseif #octets < constants.header_size then

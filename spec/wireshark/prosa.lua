@@ -80,12 +80,11 @@ register_fields()
 
 -- --- what is known of a conversation --------------------------------------------------------
 
-local stream_of = Field.new("tcp.stream")
-local completeness_of = Field.new("tcp.completeness")
+-- Fields of other protocols are only there when a packet is shown, so that nothing that is kept
+-- may depend on them: a conversation is known by its ends, and begins anew with each HELLO.
 local lost_segment_of = Field.new("tcp.analysis.lost_segment")
-local SYN_SEEN = 1 -- bit of tcp.completeness
 
--- By stream: max_frame, in_handshake, client (its end); and by end: ready, broken.
+-- By both ends: max_frame, in_handshake, client (its end); and by end: ready, faulty, broken.
 local conversations
 -- What was known when a frame came, by its place: a capture is dissected more than once.
 local contexts
@@ -98,20 +97,20 @@ local function ends_of(pinfo)
     return tostring(pinfo.src) .. " " .. pinfo.src_port, tostring(pinfo.dst) .. " " .. pinfo.dst_port
 end
 
-local function conversation_of(pinfo)
-    local stream = stream_of().value
-    if not conversations[stream] then
-        local from, to = ends_of(pinfo)
-        local completeness = completeness_of()
-        conversations[stream] = {
+local function conversation_of(pinfo, begins)
+    local from, to = ends_of(pinfo)
+    local key = from < to and from .. " " .. to or to .. " " .. from
+    if begins or not conversations[key] then
+        conversations[key] = {
             max_frame = constants.max_frame_ceiling,
-            in_handshake = completeness ~= nil and completeness.value % 2 == SYN_SEEN,
+            in_handshake = begins,
             client = pinfo.dst_port == registry.port and from or pinfo.src_port == registry.port and to or nil,
-            ready = {},
-            broken = {},
+            ready = {}, -- its last frame of the handshake was seen
+            faulty = {}, -- a frame broke a clause: what follows may be out of step
+            broken = {}, -- nobody knows where the next frame would begin
         }
     end
-    return conversations[stream]
+    return conversations[key]
 end
 
 -- A port that is not ours does not tell who the client is; the first type that only one side
@@ -123,18 +122,27 @@ local function learn_client(conversation, pinfo, row)
     end
 end
 
--- The cap on length, the sender, and whether this direction is past decoding.
+-- The type that the octets begin with, nil when they do not reach so far or are no frame's.
+local function type_of(range)
+    local start = range:raw(0, math.min(range:len(), constants.header_size))
+    if range:len() < constants.header_size or judge.header(start, constants.max_frame_ceiling) then return nil end
+    return registry.frames[start:byte(4)]
+end
+
+-- The cap on length, the sender, and the state of this direction.
 local function context_of(pinfo, range)
     local key = table.concat({pinfo.number, range:tvb():len(), range:offset()}, " ")
     if pinfo.visited then return contexts[key] or {cap = constants.max_frame_ceiling} end
-    local conversation = conversation_of(pinfo)
+    local row = type_of(range)
+    local conversation = conversation_of(pinfo, row and row.name == "HELLO")
     local from = ends_of(pinfo)
-    if range:len() > 3 then learn_client(conversation, pinfo, registry.frames[range(3, 1):uint()]) end
+    learn_client(conversation, pinfo, row)
     -- What follows AUTH waits for WELCOME and is judged then (AUTH-19).
     local is_early = conversation.in_handshake and not conversation.ready[from]
     contexts[key] = {
         cap = is_early and constants.max_frame_handshake or conversation.max_frame,
         sender = conversation.client and (conversation.client == from and "client" or "server"),
+        faulty = conversation.faulty[from],
         broken = conversation.broken[from],
     }
     return contexts[key]
@@ -144,9 +152,7 @@ end
 local function learn_frame(pinfo, row, entries)
     if pinfo.visited then return end
     local conversation = conversation_of(pinfo)
-    if row.name == "HELLO" then
-        conversation.in_handshake = true
-    elseif row.name == "AUTH" or row.name == "WELCOME" then
+    if row.name == "AUTH" or row.name == "WELCOME" then
         conversation.ready[ends_of(pinfo)] = true
     elseif row.name == "CHALLENGE" then
         for _, entry in ipairs(entries) do
@@ -289,14 +295,14 @@ end
 
 -- --- dissection -----------------------------------------------------------------------------
 
--- A header that ends the direction: nobody knows where the next frame would begin.
+-- A header that ends the direction.
 local function dissect_broken(range, pinfo, tree, fault)
     local conversation = conversation_of(pinfo)
     if not pinfo.visited then conversation.broken[ends_of(pinfo)] = true end
     local why = fault and fault.clause .. ": " .. fault.text or "octets after a fault or a gap"
     add_to_columns(pinfo, "[" .. why .. "]")
     local branch = tree:add(prosa, range, "PROSA/1, " .. why)
-    if fault and range:len() >= constants.header_size then add_header(branch, range) end
+    if fault and fault.at > 0 and range:len() >= constants.header_size then add_header(branch, range) end
     if fault then add_fault(branch, range, fault) end
     branch:add(header.undecoded, range)
 end
@@ -315,7 +321,10 @@ local function dissect_frame(range, pinfo, tree, context)
     elseif fault then
         line = "unknown type " .. number
     end
-    if fault then line = line .. " [" .. fault.clause .. ": " .. fault.text .. "]" end
+    if fault then
+        line = line .. " [" .. fault.clause .. ": " .. fault.text .. "]"
+        if not pinfo.visited then conversation_of(pinfo).faulty[ends_of(pinfo)] = true end
+    end
     add_to_columns(pinfo, line)
     local branch = tree:add(prosa, range, "PROSA/1, " .. line)
     add_header(branch, range)
@@ -335,7 +344,7 @@ function prosa.dissector(tvb, pinfo, tree)
         local start = tvb:raw(at, math.min(rest:len(), constants.header_size))
         local fault = judge.header(start, context.cap)
         if fault or context.broken then
-            local is_excused = context.broken or lost_segment_of() ~= nil
+            local is_excused = context.broken or context.faulty or lost_segment_of() ~= nil
             dissect_broken(rest, pinfo, tree, not is_excused and fault or nil)
             return tvb:len()
         end
@@ -354,9 +363,7 @@ end
 
 -- Any port, when the first segment begins with the header of a frame of known type.
 local function looks_like_prosa(tvb, pinfo, tree)
-    if tvb:len() < constants.header_size then return false end
-    local start = tvb:raw(0, constants.header_size)
-    if judge.header(start, constants.max_frame_ceiling) or not registry.frames[start:byte(4)] then return false end
+    if not type_of(tvb()) then return false end
     pinfo.conversation = prosa
     prosa.dissector(tvb, pinfo, tree)
     return true
