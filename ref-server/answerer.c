@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#include "answerer.h"
+
+#include "hex.h"
+#include "log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Programs at once; further questions wait for a place. */
+#define RUNS_MAX 16
+
+struct pending {
+    struct list node;
+    bool forgotten;
+    struct verdict verdict;
+    struct command command;
+};
+
+void answerer_init(struct answerer *answerer, struct loop *loop, int kind, enum answer_mode mode,
+                   const char *words, uint64_t timeout_ms)
+{
+    *answerer =
+        (struct answerer){.loop = loop, .kind = kind, .mode = mode, .words = words, .timeout_ms = timeout_ms};
+    list_init(&answerer->waiting);
+    list_init(&answerer->runs);
+    list_init(&answerer->decided);
+}
+
+static void discard(struct pending *pending)
+{
+    list_remove(&pending->node);
+    free(pending);
+}
+
+static void decide(struct answerer *answerer, struct pending *pending, struct prosa_bytes text)
+{
+    list_remove(&pending->node);
+    list_append(&answerer->decided, &pending->node, pending);
+    pending->verdict.size = text.size;
+    if (text.size > 0) {
+        memcpy(pending->verdict.text, text.at, text.size);
+    }
+}
+
+static void decide_nobody(struct answerer *answerer, struct pending *pending)
+{
+    decide(answerer, pending, prosa_bytes(NULL, 0));
+}
+
+/* The environment of a run: ours, and who asks what. */
+static int start(struct answerer *answerer, struct pending *pending)
+{
+    static const char *const names[] = {"PROSA_ASKER_NICK", "PROSA_ASKER_KEY", "PROSA_ASKER_COUNTER"};
+    const struct question *question = &pending->verdict.question;
+    char key[2 * PROSA_KEY_SIZE + 1];
+    char counter[24];
+    hex_print(prosa_bytes(question->key, sizeof question->key), key);
+    snprintf(counter, sizeof counter, "%llu", (unsigned long long)question->counter);
+    if (setenv(names[0], question->nick, 1) != 0 || setenv(names[1], key, 1) != 0 ||
+        setenv(names[2], counter, 1) != 0) {
+        return -ENOMEM;
+    }
+    return command_start(&pending->command, answerer->loop, answerer->kind, pending, answerer->words, environ,
+                         prosa_bytes(question->text, question->size), answerer->timeout_ms);
+}
+
+static void start_waiting(struct answerer *answerer)
+{
+    struct pending *pending;
+    while (answerer->mode == ANSWER_COMMAND && answerer->running < RUNS_MAX &&
+           (pending = list_first(&answerer->waiting)) != NULL) {
+        const int problem = start(answerer, pending);
+        if (problem != 0) {
+            log_event(LOG_LEVEL_ERROR, "answer-failed", "problem=\"%s\"", strerror(-problem));
+            decide_nobody(answerer, pending);
+            continue;
+        }
+        list_remove(&pending->node);
+        list_append(&answerer->runs, &pending->node, pending);
+        answerer->running++;
+    }
+}
+
+bool answerer_ask(struct answerer *answerer, const struct question *question)
+{
+    struct pending *pending = calloc(1, sizeof *pending);
+    if (pending == NULL) {
+        return false;
+    }
+    pending->verdict.question = *question;
+    list_append(&answerer->waiting, &pending->node, pending);
+    if (answerer->mode == ANSWER_ECHO) {
+        decide(answerer, pending, prosa_bytes(question->text, question->size));
+    } else if (answerer->mode == ANSWER_CONSOLE && answerer->operator_gone) {
+        decide_nobody(answerer, pending);
+    }
+    start_waiting(answerer);
+    return true;
+}
+
+static void discard_of(struct list *list, const void *asker)
+{
+    LIST_EACH(list, struct pending, pending)
+    {
+        if (pending->verdict.question.asker == asker) {
+            discard(pending);
+        }
+    }
+}
+
+void answerer_forget(struct answerer *answerer, const void *asker)
+{
+    discard_of(&answerer->waiting, asker);
+    discard_of(&answerer->decided, asker);
+    LIST_EACH(&answerer->runs, struct pending, pending)
+    {
+        if (pending->verdict.question.asker == asker) {
+            pending->forgotten = true;
+            command_kill(&pending->command);
+        }
+    }
+}
+
+bool answerer_reply(struct answerer *answerer, struct prosa_bytes nick, struct prosa_bytes text)
+{
+    if (answerer->mode != ANSWER_CONSOLE) {
+        return false;
+    }
+    LIST_EACH(&answerer->waiting, struct pending, pending)
+    {
+        if (nick.size == 0 ||
+            prosa_bytes_equal(nick, prosa_bytes_of_string(pending->verdict.question.nick))) {
+            decide(answerer, pending, text);
+            return true;
+        }
+    }
+    return false;
+}
+
+void answerer_fini(struct answerer *answerer)
+{
+    LIST_EACH(&answerer->runs, struct pending, pending)
+    {
+        command_fini(&pending->command, answerer->loop);
+        discard(pending);
+    }
+    LIST_EACH(&answerer->waiting, struct pending, pending)
+    {
+        discard(pending);
+    }
+    LIST_EACH(&answerer->decided, struct pending, pending)
+    {
+        discard(pending);
+    }
+}
+
+void answerer_operator_leaves(struct answerer *answerer)
+{
+    answerer->operator_gone = true;
+    if (answerer->mode != ANSWER_CONSOLE) {
+        return;
+    }
+    LIST_EACH(&answerer->waiting, struct pending, pending)
+    {
+        decide_nobody(answerer, pending);
+    }
+}
+
+void answerer_pump(struct answerer *answerer, const struct loop_event *event)
+{
+    struct pending *pending = event->source->owner;
+    if (event->ready == LOOP_TIMEOUT) {
+        log_event(LOG_LEVEL_WARN, "answer-timeout", "nick=%s", pending->verdict.question.nick);
+        command_kill(&pending->command);
+    } else {
+        command_pump(&pending->command, answerer->loop, event->source);
+    }
+}
+
+void answerer_reap(struct answerer *answerer)
+{
+    struct prosa_bytes text;
+    LIST_EACH(&answerer->runs, struct pending, pending)
+    {
+        if (!command_reap(&pending->command, answerer->loop, &text)) {
+            continue;
+        }
+        answerer->running--;
+        if (pending->forgotten) {
+            discard(pending);
+        } else {
+            decide(answerer, pending, text);
+        }
+    }
+    start_waiting(answerer);
+}
+
+bool answerer_next(struct answerer *answerer, struct verdict *verdict)
+{
+    struct pending *pending = list_first(&answerer->decided);
+    if (pending == NULL) {
+        return false;
+    }
+    *verdict = pending->verdict;
+    discard(pending);
+    return true;
+}
