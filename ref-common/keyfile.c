@@ -105,7 +105,8 @@ void fingerprint_format(const uint8_t key[static PROSA_KEY_SIZE], char out[stati
     uint8_t print[16];
     prosa_key_fingerprint(key, print);
     for (size_t i = 0; i < sizeof print; i += 2) {
-        snprintf(out + i / 2 * 5, 6, "%02x%02x ", print[i], print[i + 1]);
+        snprintf(out + i / 2 * 5, 5, "%02x%02x", print[i], print[i + 1]);
+        out[i / 2 * 5 + 4] = ' ';
     }
     out[FINGERPRINT_TEXT_SIZE - 1] = '\0';
 }
