@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from prosa_conformance import codec
 from prosa_conformance.codec import Decoded, Ignored
+from prosa_conformance.kinds import Value
 from prosa_conformance.pcap import Conversation, End, Step
 from prosa_conformance.registry import CONSTANTS, LIMITS, TIMERS, Field
 
@@ -92,12 +93,12 @@ def shown(field: Field, value: object) -> str:
 def handshake(max_frame: int) -> list[tuple[str, bytes]]:
     """HELLO to WELCOME, with signatures of nobody: the dissector does not check them."""
     key, signature = bytes(range(32)), bytes(64)
-    numbers = {name: limit.default for name, limit in {**LIMITS, **TIMERS}.items()}
+    numbers: dict[str, Value | None] = {n: limit.default for n, limit in {**LIMITS, **TIMERS}.items()}
+    numbers |= {"features": 0, "version": 1, "max_frame": max_frame}
     frames = [
         ("client", codec.frame("HELLO", versions=(1,), nonce=key, client_key=key, features=0, target="a:1")),
         ("server", codec.frame(
-            "CHALLENGE", versions=(1,), nonce=key, features=0, version=1, server_key=key,
-            handshake_sig=signature, **{**numbers, "max_frame": max_frame},
+            "CHALLENGE", (), versions=(1,), nonce=key, server_key=key, handshake_sig=signature, **numbers
         )),
         ("client", codec.frame("AUTH", nick="ada", handshake_sig=signature)),
         ("server", codec.frame("WELCOME", session=1, time=0)),
