@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: MIT
 """python -m prosa_conformance"""
 
+import contextlib
+import os
 import sys
 
 from prosa_conformance.cli import main
 
 
 def run() -> None:
-    sys.exit(main(sys.argv[1:]))
+    """Ends at once: a reader of stdout that has gone must not change the exit code."""
+    code = main(sys.argv[1:])
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -108,8 +108,9 @@ class Case:
         """The text is not kept to the letter, yet harmlessly so: the test passes as non-strict."""
         self.notes.append(note)
 
-    def watch(self, program: Program) -> Watched:
-        watched = Watched(program, program.stderr_mark)
+    def watch(self, program: Program, stderr_mark: int = 0) -> Watched:
+        """Look at this program when the test ends; what it said before the mark is not ours."""
+        watched = Watched(program, stderr_mark)
         self.watched.append(watched)
         return watched
 

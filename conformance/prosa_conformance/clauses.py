@@ -47,10 +47,10 @@ class Clause:
 
 @dataclass(frozen=True)
 class Claim:
-    """One @clause of a test."""
+    """One @clause of a test; `quote` is None for a vector, which is data and quotes nothing."""
 
     id: str
-    quote: str
+    quote: str | None
     level: str | None
     role: str | None
     needs: tuple[str, ...]
@@ -61,6 +61,12 @@ def clause(
 ) -> Callable[[Test], Test]:
     """Mark a test as showing a clause; several may be stacked."""
     return _mark(MARK, Claim(identity, quote, level, role, tuple(needs)))
+
+
+def shown_by_vector(identities: Sequence[str], level: str) -> list[pytest.MarkDecorator]:
+    """The marks of a test that runs a vector of these clauses."""
+    claims = [Claim(identity, None, level, "codec", ()) for identity in identities]
+    return [getattr(pytest.mark, MARK).with_args(claim) for claim in claims]
 
 
 def timers(**values: int) -> Callable[[Test], Test]:
@@ -105,9 +111,9 @@ def faults(claims: Sequence[Claim]) -> list[str]:
         known = all_clauses().get(claim.id)
         if known is None:
             found.append(f"cites {claim.id}, which the text does not have")
-        elif not claim.quote:
+        elif claim.quote == "":
             found.append(f"does not quote {claim.id}")
-        elif plain(claim.quote) not in plain(known.text):
+        elif claim.quote is not None and plain(claim.quote) not in plain(known.text):
             found.append(f"misquotes {claim.id}: {claim.quote!r} is not in the text")
         found += [f"needs {need!r}, which nobody knows" for need in claim.needs if need not in NEEDS]
         if claim.role is not None and claim.role not in ROLES:

@@ -20,6 +20,7 @@ class CodecProcess:
     def __init__(self, settings: Settings) -> None:
         self.program: Program = spawn(settings, "codec", {"level": "L0", "data": str(settings.folder("codec"))})
         self.retired = False
+        self.stderr_mark = 0
 
     @property
     def usable(self) -> bool:
@@ -33,7 +34,8 @@ class Codec:
     def __init__(self, case: Case, process: CodecProcess) -> None:
         self.case = case
         self.process = process
-        self._watched = case.watch(process.program)
+        self._watched = case.watch(process.program, process.stderr_mark)
+        process.stderr_mark = process.program.stderr_mark
 
     def ask(self, request: str) -> dict[str, Any]:
         """The answer to one request."""

@@ -13,9 +13,10 @@ from prosa_conformance.diagram import sequence
 from prosa_conformance.hexdump import hexdump
 from prosa_conformance.hints import hint
 from prosa_conformance.outcome import Failure, Violation
-from prosa_conformance.transcript import Kind
+from prosa_conformance.transcript import Kind, shortened
 
 STDERR_TAIL = 15
+LONGEST_VALUE = 600
 WIDTH = 100
 
 
@@ -27,8 +28,8 @@ def explain(case: Case, claims: Sequence[Claim], error: AssertionError) -> Failu
     return Failure(
         sentence=sentence or "an assertion without words failed",
         steps=case.transcript.steps(),
-        expected=violation.expected if violation else "",
-        actual=violation.actual if violation else "",
+        expected=shortened(violation.expected, LONGEST_VALUE) if violation else "",
+        actual=shortened(violation.actual, LONGEST_VALUE) if violation else "",
         hexdump=hexdump(guilty) if guilty else "",
         hint=hint(_symptom(case, violation)),
         clauses=[quoted(claim) for claim in claims],

@@ -78,8 +78,7 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
 def server(request: pytest.FixtureRequest, case: Case, pool: Pool) -> Iterator[Server]:
     process = pool.server(case, request.node.stash[CARD].timers)
     yield Server(case, process)
-    if request.node.stash[ERRORS] or _leaves_a_question(case):
-        process.retired = True
+    process.pass_on(spoilt=bool(request.node.stash[ERRORS]) or _leaves_a_question(case))
 
 
 @pytest.fixture
@@ -115,8 +114,10 @@ def start_client(case: Case) -> Iterator[StartClient]:
 
 
 @pytest.fixture
-def codec_program(case: Case, pool: Pool) -> Codec:
-    return Codec(case, pool.codec(case))
+def codec_program(request: pytest.FixtureRequest, case: Case, pool: Pool) -> Iterator[Codec]:
+    process = pool.codec(case)
+    yield Codec(case, process)
+    process.retired = process.retired or bool(request.node.stash[ERRORS])
 
 
 def _leaves_a_question(case: Case) -> bool:

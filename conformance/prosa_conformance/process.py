@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 STDERR_KEPT = 400  # lines
-LINE_CAP = 65536  # octets; a longer line is cut
+LINE_CAP = 1 << 20  # octets; a longer line comes in pieces
 KILL_GRACE_S = 10.0
 
 SANITIZER = re.compile(

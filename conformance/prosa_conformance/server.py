@@ -26,6 +26,7 @@ class ServerProcess:
         self.timers = dict(timers)
         self.program: Program | None = None
         self.retired = False
+        self.stderr_mark = 0  # what stands before it belongs to former tests
         self.data = data or settings.folder("server")
         if settings.subject.connect is not None:
             self.host, self.port = settings.subject.connect
@@ -51,6 +52,12 @@ class ServerProcess:
     def usable(self) -> bool:
         return not self.retired and (self.program is None or self.program.ended is None)
 
+    def pass_on(self, spoilt: bool) -> None:
+        """A test has ended; the next one may share the process unless it is spoilt."""
+        self.retired = self.retired or spoilt
+        if self.program is not None:
+            self.stderr_mark = self.program.stderr_mark
+
     def stop(self) -> None:
         if self.program is not None:
             self.program.end()
@@ -65,7 +72,7 @@ class Server:
         self.answers = process.settings.subject.answers
         self._watched: Watched | None = None
         if process.program is not None:
-            self._watched = case.watch(process.program)
+            self._watched = case.watch(process.program, process.stderr_mark)
 
     # --- connections ---
 
@@ -206,6 +213,7 @@ class Server:
     def start_again(self) -> None:
         """Start the same server on the same address and data folder after its end."""
         self.program.end()
+        self.process.stderr_mark = 0
         self.process.start()
         self.process.retired = True
         self._watched = self.case.watch(self.program)

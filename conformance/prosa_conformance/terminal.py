@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import TextIO
@@ -22,6 +23,7 @@ SIGNS = {
 }
 RULE = "=" * 100
 WIDTH = 80
+MOST_TOLD = 12  # failures told at length; the reports have all of them
 
 
 class Terminal:
@@ -31,7 +33,13 @@ class Terminal:
         self._column = 0
 
     def say(self, words: str = "") -> None:
-        print(words, file=self.out, flush=True)
+        self._write(words + "\n")
+
+    def _write(self, words: str) -> None:
+        """Words that nobody reads any more (a closed pipe) change no verdict."""
+        with contextlib.suppress(BrokenPipeError):
+            self.out.write(words)
+            self.out.flush()
 
     def problem(self, words: str) -> None:
         self._end_line()
@@ -47,10 +55,10 @@ class Terminal:
         file = result.test.partition("::")[0]
         if file != self._file or self._column >= WIDTH:
             self._end_line()
-            print(f"  {file if file != self._file else '':18} ", end="", file=self.out)
+            self._write(f"  {file if file != self._file else '':18} ")
             self._file = file
         self._column += 1
-        print(SIGNS[result.verdict], end="", file=self.out, flush=True)
+        self._write(SIGNS[result.verdict])
 
     def _end_line(self) -> None:
         if self._column:
@@ -59,11 +67,17 @@ class Terminal:
 
     def failures(self, results: Sequence[Result]) -> None:
         self._end_line()
-        for result in results:
-            if result.verdict is Verdict.FAIL and result.failure is not None:
-                known = f" (known: {result.known})" if result.known else ""
-                self.say(f"\n{RULE}\nFAIL {result.test}  {' '.join(result.clauses)}{known}\n{RULE}")
-                self.say("  " + result.reason if known else explain.text(result.failure))
+        failed = [result for result in results if result.verdict is Verdict.FAIL]
+        told = [result for result in failed if not result.known][:MOST_TOLD]
+        for result in told:
+            self.say(f"\n{RULE}\nFAIL {result.test}  {' '.join(result.clauses)}\n{RULE}")
+            self.say(explain.text(result.failure) if result.failure else result.reason)
+        rest = [result for result in failed if result not in told]
+        if rest:
+            self.say(f"\n{RULE}")
+        for result in rest:
+            known = f" (known: {result.known})" if result.known else ""
+            self.say(f"FAIL {result.test}  {' '.join(result.clauses)}{known}: {result.reason}")
 
     def harness_errors(self, errors: Sequence[str]) -> None:
         self._end_line()

@@ -12,6 +12,8 @@ from enum import StrEnum
 
 from prosa_conformance.outcome import Guilty
 
+LONGEST_STEP = 160
+
 
 class Kind(StrEnum):
     CONNECT = "connect"
@@ -84,4 +86,8 @@ def _step(event: Event, started: float) -> str:
         Kind.PRINTED: "prints:",
     }.get(event.kind, "")
     words = " ".join(word for word in (event.actor, verb, event.what) if word)
-    return f"[{event.at - started:7.3f} s] {words}"
+    return f"[{event.at - started:7.3f} s] {shortened(words, LONGEST_STEP)}"
+
+
+def shortened(words: str, most: int) -> str:
+    return words if len(words) <= most else f"{words[: most - 20]}... ({len(words)} characters)"

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""Runs the suite as a person does, and keeps all that it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+CONFORMANCE = HERE.parents[1] / "conformance"
+DEADLINE_S = 120
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    text: str
+    report: Path
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return json.loads((self.report / "result.json").read_text())
+
+    def verdicts(self) -> dict[str, str]:
+        return {test["test"]: test["verdict"] for test in self.result["tests"]}
+
+
+Conform = Callable[..., Outcome]
+
+
+@pytest.fixture
+def conform(tmp_path: Path) -> Conform:
+    """conform("--cmd", "...") -> its exit code, its words, its report."""
+
+    def run(*words: str, env: dict[str, str] | None = None, cwd: Path = HERE) -> Outcome:
+        report = tmp_path / "report"
+        done = subprocess.run(
+            [sys.executable, "-m", "prosa_conformance", *words, "--report", str(report)],
+            env={**os.environ, "PYTHONPATH": str(CONFORMANCE), **(env or {})},
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout, report)
+
+    return run
+
+
+def python(script: str, *words: str) -> str:
+    """The command of one of the programs here."""
+    return " ".join([sys.executable, str(HERE / script), *words])

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""Programs that are no servers: each does one thing wrong that has fooled other suites.
+
+    python3 fakes.py NAME
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+
+
+def ready(text: str = "READY") -> socket.socket:
+    listener = socket.create_server((os.environ["PROSA_HOST"], int(os.environ["PROSA_PORT"])))
+    print("{} {}:{}".format(text, *listener.getsockname()), flush=True)
+    return listener
+
+
+def never_ready() -> None:
+    """Serves, but tells nobody."""
+    ready("listening on").accept()
+
+
+def not_flushed() -> None:
+    """Prints READY into a buffer that stays where it is."""
+    listener = socket.create_server((os.environ["PROSA_HOST"], int(os.environ["PROSA_PORT"])))
+    with open(1, "w", buffering=4096, closefd=False) as stdout:
+        print("READY {}:{}".format(*listener.getsockname()), file=stdout)
+        listener.accept()
+
+
+def ends_at_once() -> None:
+    """Ends well, which is no good start."""
+
+
+def crashes_at_start() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def crashes_on_first_octet() -> None:
+    """A crash closes the connection, too: it must never look like a refusal."""
+    listener = ready()
+    connection, _ = listener.accept()
+    connection.recv(1)
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def closes_everything() -> None:
+    """Refuses all it is sent, the good as well as the bad."""
+    listener = ready()
+    while True:
+        listener.accept()[0].close()
+
+
+def silent() -> None:
+    """Accepts, reads, and says nothing."""
+    listener = ready()
+    while True:
+        connection, _ = listener.accept()
+        while connection.recv(4096):
+            pass
+
+
+def not_there() -> None:
+    """Says honestly that it does not have the level."""
+    sys.exit(89)
+
+
+def complains_like_a_sanitizer() -> None:
+    """A sanitizer that reports without ending the program."""
+    print("server.c:1: runtime error: signed integer overflow", file=sys.stderr, flush=True)
+    closes_everything()
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()

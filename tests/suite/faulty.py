@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""Faulty servers: each variant of the small server breaks one clause.
+
+    python3 faulty.py NAME [echo]
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from prosa_conformance import codec
+from prosa_conformance.codec import Frame
+
+from mini_server import MiniServer, main
+from mini_session import Fatal, Session
+
+
+class AcceptsAnyAuth(Session):
+    """AUTH-16"""
+
+    def auth_is_good(self, auth: Frame) -> bool:
+        return True
+
+
+class AcceptsAnySignature(Session):
+    """MSG-03"""
+
+    def check_signature(self, publish: Frame) -> None:
+        pass
+
+
+class RaisesTheLimitAtOnce(Session):
+    """FLOW-27"""
+
+    def take_publish(self, publish: Frame) -> None:
+        super().take_publish(publish)
+        if self.pending is not None:
+            self.raise_limit()
+
+
+class CrashesOnAFault(Session):
+    """END-17: a fault of the peer takes the whole server down."""
+
+    def refuse(self, fatal: Fatal) -> None:
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class SaysAnotherCode(Session):
+    """Not a letter-perfect code, yet of the right class: non-strict."""
+
+    def refuse(self, fatal: Fatal) -> None:
+        super().refuse(Fatal("DENIED" if fatal.code == "BAD_SIG" else fatal.code, fatal.clause))
+
+
+class ClosesWithoutAWord(Session):
+    """ERR-01"""
+
+    def refuse(self, fatal: Fatal) -> None:
+        self.finish(None)
+
+
+class ResetsInsteadOfReadingOn(Session):
+    """END-01"""
+
+    def refuse(self, fatal: Fatal) -> None:
+        self.state = "GONE"
+
+
+class ForgetsTheAck(Session):
+    """FLOW-28"""
+
+    def raise_limit(self) -> None:
+        pass
+
+
+class SignsBadly(Session):
+    """AUTH-12"""
+
+    def make_challenge(self) -> Frame:
+        return super().make_challenge().without("handshake_sig").plus(codec.field_value("handshake_sig", bytes(64)))
+
+
+VARIANTS = {kind.__name__: kind for kind in Session.__subclasses__()}
+
+
+if __name__ == "__main__":
+
+    class FaultyServer(MiniServer):
+        session_class = VARIANTS[sys.argv[1]]
+
+    main(FaultyServer)
