@@ -60,7 +60,7 @@ def _good(made: Collection) -> None:
         ("room_id", ROOM, "another room"),
     ):
         message = crypto.sign_message(ADA_SEED, changed(PUBLISH, name, value))
-        identity = f"publish-{why.replace(' ', '-').lower()}"
+        identity = f"publish-{why.lower().replace(' ', '-').replace('_', '-')}"
         _add(made, identity, "MSG-01 MSG-02", why, message, True)
     answer = PUBLISH.without("author_key", "nick").plus(
         codec.field_value("author_key", SERVER_KEY), codec.field_value("nick", "host"), VALUES["reply_to"]

@@ -187,10 +187,23 @@ def _unknown_fields(made: Collection) -> None:
         made.accept(f"grease-{tag:04x}", "WIRE-22 WIRE-29", f"GREASE tag {tag:#06x}", with_grease, "client")
     for name, why in (("nick", "even, known elsewhere"), ("author_sig", "even, known elsewhere")):
         foreign = codec.encode(ping.plus(VALUES[name]))
-        made.refuse(f"foreign-{name}", "WIRE-23", f"{name}: {why}, not in PING's row", foreign, "client", "UNSUPPORTED")
+        made.refuse(
+            f"foreign-{name.replace('_', '-')}",
+            "WIRE-23",
+            f"{name}: {why}, not in PING's row",
+            foreign,
+            "client",
+            "UNSUPPORTED",
+        )
     for name in ("display", "prev_hash"):
         foreign = codec.encode(ping.plus(VALUES[name]))
-        made.accept(f"foreign-{name}", "WIRE-22 WIRE-29", f"{name}: odd, not in PING's row: ignored", foreign, "client")
+        made.accept(
+            f"foreign-{name.replace('_', '-')}",
+            "WIRE-22 WIRE-29",
+            f"{name}: odd, not in PING's row: ignored",
+            foreign,
+            "client",
+        )
     odd_kind = codec.encode(ping.plus((VALUES["display"][0], b"\xff")))
     made.accept(
         "foreign-display-any-value",
