@@ -41,6 +41,7 @@ struct chat {
     enum leaving leaving;
     bool is_decided; /* JOIN was answered, with JOINED or a refusal */
     bool is_broken;  /* sending failed: what can still be read is read */
+    bool is_stopped; /* by a signal: BYE is said at once */
     bool is_over;
     uint64_t reported_counter; /* the last message that `acked` was told of */
     enum chat_exit exit;
@@ -317,14 +318,17 @@ static bool send_some(struct chat *chat, uint64_t now_ms)
 static void heed_signals(struct chat *chat, uint64_t now_ms)
 {
     const struct signals_seen seen = signals_seen();
-    const unsigned stops = seen.stops - chat->seen.stops;
+    const bool is_stopped = seen.stops != chat->seen.stops || (ui_is_gone() && !chat->is_stopped);
     if (seen.resizes != chat->seen.resizes) {
         ui_resize(chat->ui);
     }
     if (seen.resumes != chat->seen.resumes) {
         ui_resume(chat->ui);
     }
-    if (stops > 0 || ui_is_gone()) {
+    if (is_stopped && chat->is_stopped) {
+        prosa_client_session_recv_eof(&chat->session, now_ms); /* no longer waits for the server's BYE */
+    } else if (is_stopped) {
+        chat->is_stopped = true;
         chat->leaving = LEAVING_NOW;
         prosa_client_session_bye(&chat->session, now_ms);
     }
