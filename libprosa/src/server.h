@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * server: what the four sources of server_session share. server_session.c parses, dispatches and
- * ends; server_handshake.c is everything before READY; server_room.c applies frames to rooms and
- * takes the caller's answers; server_output.c decides what goes out, and when.
+ * server: what the sources of server_session share. server_session.c parses, dispatches and ends;
+ * server_handshake.c is everything before READY; server_room.c joins and leaves, server_publish.c
+ * takes messages and credit; server_output.c decides what goes out, and when; server_life.c keeps
+ * time.
  */
 #ifndef PROSA_SERVER_H
 #define PROSA_SERVER_H
@@ -109,6 +110,17 @@ static inline bool prosa_server_speaks(const struct prosa_server_session *sessio
            (session->state == SERVER_CLOSING && prosa_server_has(session, FLAG_END_DUE));
 }
 
+/* Two windows: the ids of the last one are known while the next one is in flight [FLOW-23]. */
+static inline size_t prosa_server_ring_size(const struct prosa_server_slot *slot)
+{
+    return 2 * (size_t)slot->granted;
+}
+
+static inline uint32_t prosa_server_least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 /* In "@host" with window 1 the limit follows answers [FLOW-27]. */
 static inline bool prosa_server_is_sync(const struct prosa_server_slot *slot)
 {
@@ -141,10 +153,19 @@ bool prosa_server_on_hello(struct prosa_server_session *session, const struct pr
 bool prosa_server_on_auth(struct prosa_server_session *session, const struct prosa_frame *frame,
                           const struct prosa_auth *auth, struct prosa_server_event *event);
 
-/* --- server_room.c --- */
+/* --- server_room.c, server_publish.c --- */
 
 struct prosa_server_slot *prosa_server_slot_of(const struct prosa_server_session *session,
                                                const uint8_t *room_id);
+/* What a room says to an input; `slot` NULL: it is not joined. */
+const struct prosa_cell *prosa_server_room_cell(const struct prosa_server_slot *slot,
+                                                enum prosa_room_server_input input);
+/* A fault of a frame about a room; `counter` 0: it has none. */
+void prosa_server_room_fault(struct prosa_server_session *session, const struct prosa_frame *frame,
+                             uint16_t code, const char *clause, const uint8_t *room_id, uint64_t counter,
+                             uint64_t now_ms);
+/* False: no memory. */
+bool prosa_server_make_ring(struct prosa_server_slot *slot);
 bool prosa_server_on_join(struct prosa_server_session *session, const struct prosa_frame *frame,
                           const struct prosa_join *join, struct prosa_server_event *event, uint64_t now_ms);
 bool prosa_server_on_leave(struct prosa_server_session *session, const struct prosa_frame *frame,

@@ -5,12 +5,6 @@
 
 static const struct prosa_bytes host_room = {(const uint8_t *)"@host", 5};
 
-/* Two windows: the ids of the last one are known while the next one is in flight [FLOW-23]. */
-static size_t ring_size(const struct prosa_server_slot *slot)
-{
-    return 2 * (size_t)slot->granted;
-}
-
 static struct prosa_bytes room_name(const struct prosa_room *room)
 {
     return prosa_bytes(room->name, room->name_size);
@@ -81,13 +75,12 @@ size_t prosa_server_slots_memory(const struct prosa_server_session *session)
     size_t size = session->slot_cap * sizeof *session->slots;
     for (size_t i = 0; i < session->slot_count; i++)
         if (session->slots[i].ring != NULL)
-            size += ring_size(&session->slots[i]) * sizeof *session->slots[i].ring;
+            size += prosa_server_ring_size(&session->slots[i]) * sizeof *session->slots[i].ring;
     return size;
 }
 
-/* What a room says to an input: the cell of its row. */
-static const struct prosa_cell *room_cell(const struct prosa_server_slot *slot,
-                                          enum prosa_room_server_input input)
+const struct prosa_cell *prosa_server_room_cell(const struct prosa_server_slot *slot,
+                                                enum prosa_room_server_input input)
 {
     if (slot == NULL)
         return &prosa_room_server_cells[input][ROOM_SERVER_OUT];
@@ -95,9 +88,9 @@ static const struct prosa_cell *room_cell(const struct prosa_server_slot *slot,
     return &prosa_room_server_cells[input][live ? ROOM_SERVER_LIVE : ROOM_SERVER_REPLAY];
 }
 
-/* A fault of a frame about a room; `counter` 0: it has none. */
-static void room_fault(struct prosa_server_session *session, const struct prosa_frame *frame, uint16_t code,
-                       const char *clause, const uint8_t *room_id, uint64_t counter, uint64_t now_ms)
+void prosa_server_room_fault(struct prosa_server_session *session, const struct prosa_frame *frame,
+                             uint16_t code, const char *clause, const uint8_t *room_id, uint64_t counter,
+                             uint64_t now_ms)
 {
     struct prosa_fault fault = {
         .code = code,
@@ -127,14 +120,14 @@ bool prosa_server_on_join(struct prosa_server_session *session, const struct pro
                           const struct prosa_join *join, struct prosa_server_event *event, uint64_t now_ms)
 {
     const struct prosa_server_slot *slot = slot_of_name(session, join->room);
-    const struct prosa_cell *cell = room_cell(slot, ROOM_SERVER_ON_JOIN);
+    const struct prosa_cell *cell = prosa_server_room_cell(slot, ROOM_SERVER_ON_JOIN);
 
     if (cell->action == DO_FATAL) {
-        room_fault(session, frame, cell->code, cell->clause, slot->room->room_id, 0, now_ms);
+        prosa_server_room_fault(session, frame, cell->code, cell->clause, slot->room->room_id, 0, now_ms);
         return false;
     }
     if (join->after_seq != 0 && !join->has_epoch) {
-        room_fault(session, frame, PROSA_CODE_BAD_FRAME, "RES-05", NULL, 0, now_ms);
+        prosa_server_room_fault(session, frame, PROSA_CODE_BAD_FRAME, "RES-05", NULL, 0, now_ms);
         return false;
     }
     if (session->slot_count >= session->config->limits.max_rooms) {
@@ -193,26 +186,27 @@ static uint64_t start_of(const struct prosa_server_session *session, const struc
     return join->after_seq + 1 > room->oldest_seq ? join->after_seq + 1 : room->oldest_seq;
 }
 
-static bool make_ring(struct prosa_server_slot *slot)
+bool prosa_server_make_ring(struct prosa_server_slot *slot)
 {
     if (slot->ring == NULL)
-        slot->ring = calloc(ring_size(slot), sizeof *slot->ring);
+        slot->ring = calloc(prosa_server_ring_size(slot), sizeof *slot->ring);
     return slot->ring != NULL;
 }
 
 /* Takes over the ids of messages of earlier sessions [FLOW-23]. */
 static bool recall_ids(struct prosa_server_slot *slot, const struct prosa_join_answer *answer)
 {
-    size_t count = answer->id_count < ring_size(slot) ? answer->id_count : ring_size(slot);
+    size_t count =
+        answer->id_count < prosa_server_ring_size(slot) ? answer->id_count : prosa_server_ring_size(slot);
     if (count > answer->last_counter)
         count = (size_t)answer->last_counter;
     slot->ring_from = answer->last_counter - count + 1;
     if (count == 0)
         return true;
-    if (!make_ring(slot))
+    if (!prosa_server_make_ring(slot))
         return false;
     for (size_t i = 0; i < count; i++)
-        memcpy(slot->ring[(slot->ring_from + i) % ring_size(slot)].id,
+        memcpy(slot->ring[(slot->ring_from + i) % prosa_server_ring_size(slot)].id,
                answer->ids[answer->id_count - count + i], PROSA_HASH_SIZE);
     return true;
 }
@@ -239,11 +233,6 @@ static void queue_joined(struct prosa_server_session *session, const struct pros
     prosa_server_queue(session, &message);
 }
 
-static uint32_t least(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 bool prosa_server_session_joined(struct prosa_server_session *session, const struct prosa_join_answer *answer,
                                  uint64_t now_ms)
 {
@@ -259,7 +248,8 @@ bool prosa_server_session_joined(struct prosa_server_session *session, const str
     uint64_t start = start_of(session, &message.join, room);
     uint32_t window = answer->window == 0 ? 1 : answer->window;
     slot->room = room;
-    slot->granted = least(window, least(message.join.send_window, session->config->limits.max_window));
+    slot->granted = prosa_server_least(
+        window, prosa_server_least(message.join.send_window, session->config->limits.max_window));
     slot->taken = slot->last = answer->last_counter;
     slot->last_seq = answer->last_seq;
     slot->limit = slot->last + slot->granted; /* [FLOW-05] */
@@ -285,10 +275,10 @@ bool prosa_server_on_leave(struct prosa_server_session *session, const struct pr
                            const struct prosa_leave *leave, struct prosa_server_event *event, uint64_t now_ms)
 {
     struct prosa_server_slot *slot = prosa_server_slot_of(session, leave->room_id);
-    const struct prosa_cell *cell = room_cell(slot, ROOM_SERVER_ON_LEAVE);
+    const struct prosa_cell *cell = prosa_server_room_cell(slot, ROOM_SERVER_ON_LEAVE);
 
     if (cell->action == DO_FATAL) {
-        room_fault(session, frame, cell->code, cell->clause, leave->room_id, 0, now_ms);
+        prosa_server_room_fault(session, frame, cell->code, cell->clause, leave->room_id, 0, now_ms);
         return false;
     }
     if ((slot->flags & SLOT_ACK_DUE) != 0)
@@ -313,191 +303,4 @@ bool prosa_server_on_leave(struct prosa_server_session *session, const struct pr
     }
     remove_slot(session, slot);
     return true;
-}
-
-/* --- PUBLISH ---------------------------------------------------------------------------------- */
-
-/* Sections 5.1 and 6.3: the code of the first check that fails, and its clause. 0: none does. */
-static uint16_t check_publish(const struct prosa_server_session *session,
-                              const struct prosa_server_slot *slot, const struct prosa_publish *publish,
-                              const uint8_t *id, const char **clause)
-{
-    if (memcmp(publish->author_key, session->client_key, PROSA_KEY_SIZE) != 0 ||
-        !prosa_bytes_equal(publish->nick, prosa_server_session_nick(session))) {
-        *clause = "MSG-04";
-        return PROSA_CODE_WRONG_AUTHOR;
-    }
-    if (publish->counter > slot->limit) {
-        *clause = "FLOW-21";
-        return PROSA_CODE_FLOW_VIOLATION;
-    }
-    if (publish->counter > slot->taken + 1) {
-        *clause = "FLOW-24";
-        return PROSA_CODE_COUNTER_GAP;
-    }
-    bool known = slot->ring != NULL && publish->counter <= slot->taken && publish->counter >= slot->ring_from;
-    if (known && memcmp(slot->ring[publish->counter % ring_size(slot)].id, id, PROSA_HASH_SIZE) != 0) {
-        *clause = "FLOW-23";
-        return PROSA_CODE_COUNTER_REUSE;
-    }
-    return 0;
-}
-
-/* Notes the next counter as taken. False: no memory. */
-static bool take_counter(struct prosa_server_session *session, struct prosa_server_slot *slot,
-                         const uint8_t *id, size_t size)
-{
-    if (!make_ring(slot))
-        return false;
-    slot->taken++;
-    struct prosa_server_taken *taken = &slot->ring[slot->taken % ring_size(slot)];
-    memcpy(taken->id, id, PROSA_HASH_SIZE);
-    taken->size = (uint32_t)size;
-    if (slot->taken - slot->ring_from >= ring_size(slot))
-        slot->ring_from = slot->taken - ring_size(slot) + 1;
-    session->undecided += (uint32_t)size;
-    session->pending++;
-    return true;
-}
-
-bool prosa_server_on_publish(struct prosa_server_session *session, const struct prosa_frame *frame,
-                             const struct prosa_publish *publish, struct prosa_server_event *event,
-                             uint64_t now_ms)
-{
-    struct prosa_server_slot *slot = prosa_server_slot_of(session, publish->room_id);
-    const struct prosa_cell *cell = room_cell(slot, ROOM_SERVER_ON_PUBLISH);
-    uint8_t id[PROSA_HASH_SIZE];
-    const char *clause = cell->clause;
-
-    prosa_message_id(frame->body, id);
-    uint16_t code =
-        cell->action == DO_FATAL ? cell->code : check_publish(session, slot, publish, id, &clause);
-    if (code != 0) {
-        room_fault(session, frame, code, clause, publish->room_id, publish->counter, now_ms);
-        return false;
-    }
-    if (publish->counter <= slot->taken) { /* again [FLOW-22], or too old to know [FLOW-23] */
-        slot->flags |= SLOT_ACK_DUE;
-        return false;
-    }
-    if (!take_counter(session, slot, id, frame->octets.size)) {
-        prosa_server_session_fail(session, PROSA_ERR_INTERNAL, now_ms);
-        return false;
-    }
-    event->kind = PROSA_SERVER_PUBLISH;
-    event->room = slot->room;
-    event->id = slot->ring[slot->taken % ring_size(slot)].id;
-    event->publish = *publish;
-    event->job = (struct prosa_verify_job){
-        .key = prosa_bytes(publish->author_key, PROSA_KEY_SIZE),
-        .label = PROSA_LABEL(MESSAGE),
-        .message = prosa_author_zone(frame->body),
-        .signature = prosa_bytes(publish->author_sig, PROSA_SIGNATURE_SIZE),
-    };
-    return true;
-}
-
-/* One PUBLISH less is pending. NULL: its room is not joined. */
-static struct prosa_server_slot *decide(struct prosa_server_session *session, const struct prosa_room *room)
-{
-    if (session->pending > 0)
-        session->pending--;
-    if (session->pending == 0)
-        session->undecided = 0;
-    return prosa_server_slot_of(session, room->room_id);
-}
-
-static void forget_undecided(struct prosa_server_session *session, const struct prosa_server_slot *slot,
-                             uint64_t counter)
-{
-    uint32_t size = slot->ring == NULL ? 0 : slot->ring[counter % ring_size(slot)].size;
-    session->undecided -= least(size, session->undecided);
-}
-
-void prosa_server_session_accepted(struct prosa_server_session *session, struct prosa_room *room,
-                                   uint64_t counter, uint64_t room_seq, uint64_t now_ms)
-{
-    struct prosa_server_slot *slot = decide(session, room);
-    (void)now_ms;
-    if (slot == NULL || counter <= slot->last)
-        return;
-    forget_undecided(session, slot, counter);
-    slot->last = counter;
-    slot->last_seq = room_seq;
-    if (!prosa_server_is_sync(slot))
-        slot->limit = slot->last + slot->granted; /* [FLOW-11] [FLOW-32] */
-    slot->flags |= SLOT_ACK_DUE;
-}
-
-void prosa_server_session_refused(struct prosa_server_session *session, struct prosa_room *room,
-                                  uint64_t counter, enum prosa_status status, uint64_t now_ms)
-{
-    const char *clause = status == PROSA_ERR_BAD_SIG ? "MSG-03" : NULL;
-    const struct prosa_frame frame = {.type = PROSA_FRAME_PUBLISH};
-    const struct prosa_server_slot *slot = decide(session, room);
-    if (slot != NULL)
-        forget_undecided(session, slot, counter);
-    room_fault(session, &frame, prosa_status_code(status), clause, room->room_id, counter, now_ms);
-}
-
-void prosa_server_session_dropped(struct prosa_server_session *session, struct prosa_room *room,
-                                  uint64_t now_ms)
-{
-    (void)now_ms;
-    (void)decide(session, room);
-}
-
-/* --- answers in "@host" ----------------------------------------------------------------------- */
-
-void prosa_server_session_answered(struct prosa_server_session *session, struct prosa_room *room,
-                                   uint64_t room_seq, uint64_t now_ms)
-{
-    struct prosa_server_slot *slot = prosa_server_slot_of(session, room->room_id);
-    (void)now_ms;
-    if (slot != NULL && prosa_server_is_sync(slot))
-        slot->answer_seq = room_seq;
-}
-
-void prosa_server_session_no_answer(struct prosa_server_session *session, struct prosa_room *room,
-                                    uint64_t counter, uint64_t now_ms)
-{
-    struct prosa_server_slot *slot = prosa_server_slot_of(session, room->room_id);
-    struct prosa_fault fault = {
-        .code = PROSA_CODE_NO_ANSWER,
-        .ref_type = PROSA_FRAME_PUBLISH,
-        .has_room_id = true,
-        .has_counter = true,
-        .clause = "FLOW-29",
-        .counter = counter,
-    };
-    (void)now_ms;
-    if (slot == NULL || !prosa_server_speaks(session))
-        return;
-    memcpy(fault.room_id, room->room_id, PROSA_HASH_SIZE);
-    prosa_server_queue_error(session, &fault);
-    slot->limit = slot->last + slot->granted;
-    slot->flags |= SLOT_ACK_DUE;
-}
-
-/* --- ACK -------------------------------------------------------------------------------------- */
-
-void prosa_server_on_ack(struct prosa_server_session *session, const struct prosa_frame *frame,
-                         const struct prosa_ack *ack, uint64_t now_ms)
-{
-    struct prosa_server_slot *slot = prosa_server_slot_of(session, ack->room_id);
-    const struct prosa_cell *cell = room_cell(slot, ROOM_SERVER_ON_ACK);
-
-    if (cell->action == DO_FATAL) {
-        room_fault(session, frame, cell->code, cell->clause, ack->room_id, 0, now_ms);
-        return;
-    }
-    if (ack->seen_seq > slot->cursor) {
-        room_fault(session, frame, PROSA_CODE_ACK_TOO_HIGH, "FLOW-13", ack->room_id, 0, now_ms);
-        return;
-    }
-    if (ack->seen_seq > slot->seen)
-        slot->seen = ack->seen_seq; /* [FLOW-12] */
-    if (ack->limit_seq > slot->limit_seq)
-        slot->limit_seq = ack->limit_seq;
-    session->progress_ms = now_ms; /* [FLOW-39] */
 }

@@ -47,7 +47,7 @@ enum prosa_client_event_kind {
     PROSA_CLIENT_UNSHOWN,  /* a DELIVER not to be shown: `status` BAD_SIG or UNSUPPORTED [CON-11] */
     PROSA_CLIENT_ACKED,    /* acked_counter or limit_counter of `room` rose */
     PROSA_CLIENT_MEMBER,   /* `member` */
-    PROSA_CLIENT_COVERED,  /* a good CHECKPOINT covers the room up to `seq` [AUD-06] */
+    PROSA_CLIENT_COVERED,  /* a good CHECKPOINT, `octets`, covers the room up to `seq` [AUD-06] */
     PROSA_CLIENT_CONFLICT, /* `octets` contradict the chain: keep both; FORK is sent [AUD-05] */
     PROSA_CLIENT_ERROR,    /* an ERROR of class 04 or 05 that is no REFUSED, e.g. NO_ANSWER */
     PROSA_CLIENT_PONG,     /* the answer to a ping() of the caller */
@@ -68,14 +68,13 @@ struct prosa_client_event {
     bool lost_history;                    /* JOINED: [RES-03] */
     bool same_epoch;                      /* JOINED: the epoch asked for; else what is stored is lost */
     union {
-        struct prosa_welcome welcome;       /* READY */
-        struct prosa_joined joined;         /* JOINED */
-        struct prosa_deliver deliver;       /* MESSAGE, UNSHOWN */
-        struct prosa_member member;         /* MEMBER */
-        struct prosa_checkpoint checkpoint; /* COVERED, CONFLICT by a CHECKPOINT */
-        struct prosa_error error;           /* REFUSED, ERROR */
-        struct prosa_ping pong;             /* PONG */
-        struct prosa_ended ended;           /* ENDED */
+        struct prosa_welcome welcome; /* READY */
+        struct prosa_joined joined;   /* JOINED */
+        struct prosa_deliver deliver; /* MESSAGE, UNSHOWN */
+        struct prosa_member member;   /* MEMBER */
+        struct prosa_error error;     /* REFUSED, ERROR */
+        struct prosa_ping pong;       /* PONG */
+        struct prosa_ended ended;     /* ENDED */
     };
 };
 
@@ -97,12 +96,12 @@ struct prosa_client_session {
     struct prosa_client_slot *slots;
     struct prosa_buffer in, out;
     uint64_t heard_ms, deadline_ms;
-    uint32_t features, slot_count, slot_cap;
-    uint32_t challenge_size;
-    uint8_t state, waiting, flags;
+    uint32_t features;
+    uint16_t slot_count, slot_cap, flags;
+    uint8_t state;
     uint8_t server_key[PROSA_KEY_SIZE];
     uint8_t th2[PROSA_HASH_SIZE];
-    uint8_t id[PROSA_HASH_SIZE];
+    uint8_t id[PROSA_HASH_SIZE]; /* of the event's message */
     struct prosa_ended end;
     uint8_t reason[255];
 };
@@ -133,7 +132,8 @@ PROSA_API void prosa_client_session_trust(struct prosa_client_session *session, 
 /* PROSA_ERR_CALL: not READY, joined already, or the wish is malformed. */
 PROSA_API PROSA_NODISCARD enum prosa_status prosa_client_session_join(struct prosa_client_session *session,
                                                                       const struct prosa_client_join *join);
-/* PROSA_ERR_CALL: the room is not joined. "@host" is left at once, without an event [MEM-07]. */
+/* The event LEFT shows when it is done, by MEMBER or, in "@host", by a PONG [MEM-07].
+ * PROSA_ERR_CALL: the room is not joined. */
 PROSA_API PROSA_NODISCARD enum prosa_status prosa_client_session_leave(struct prosa_client_session *session,
                                                                        struct prosa_bytes room);
 
