@@ -205,10 +205,9 @@ enum prosa_status prosa_message_decode(const struct prosa_frame *frame, enum pro
 
 /* --- encode ----------------------------------------------------------------------------------- */
 
+/* A value too long for the length does not fit into a frame, either: the result is refused. */
 static void write_field(struct prosa_writer *writer, uint16_t tag, struct prosa_bytes value)
 {
-    if (value.size > UINT16_MAX)
-        writer->failed = true;
     prosa_write_u16(writer, tag);
     prosa_write_u16(writer, (uint16_t)value.size);
     prosa_write_bytes(writer, value);

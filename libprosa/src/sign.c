@@ -64,7 +64,7 @@ enum prosa_status prosa_key_check(struct prosa_bytes key)
     return key.size == PROSA_KEY_SIZE && is_point_acceptable(key.at) ? PROSA_OK : PROSA_ERR_BAD_KEY;
 }
 
-static enum prosa_status check_signature_octets(struct prosa_bytes sig)
+enum prosa_status prosa_signature_check(struct prosa_bytes sig)
 {
     bool good = sig.size == PROSA_SIGNATURE_SIZE && is_point_acceptable(sig.at) &&
                 is_below(sig.at + 32, order_l); /* [KEY-04] */
@@ -176,7 +176,7 @@ static enum prosa_status verify_parts(struct prosa_bytes key, struct prosa_bytes
     struct signed_octets all;
     enum prosa_status status = prosa_key_check(key);
     if (status == PROSA_OK)
-        status = check_signature_octets(sig);
+        status = prosa_signature_check(sig);
     if (status == PROSA_OK)
         status = join_octets(&all, label, prefix, message);
     if (status == PROSA_OK && crypto_sign_verify_detached(sig.at, all.at, all.size, key.at) != 0)

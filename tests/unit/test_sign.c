@@ -111,6 +111,7 @@ static void test_low_order_points(void)
         CHECK(prosa_key_check(prosa_bytes(point, sizeof point)) == PROSA_ERR_BAD_KEY);
         CHECK(prosa_sign(&ana, none, none, sig) == PROSA_OK);
         memcpy(sig, point, sizeof point);
+        CHECK(prosa_signature_check(prosa_bytes(sig, sizeof sig)) == PROSA_ERR_BAD_SIG);
         CHECK(prosa_verify(prosa_bytes(ana.key, 32), none, none, prosa_bytes(sig, 64)) == PROSA_ERR_BAD_SIG);
     }
     /* With A and R the neutral point and S = 0 the equation holds for every message. */
@@ -148,11 +149,18 @@ static void test_s_below_l(void)
     from_hex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010", order, sizeof order);
     CHECK(prosa_sign(&ana, none, none, sig) == PROSA_OK);
     CHECK(prosa_verify(prosa_bytes(ana.key, 32), none, none, prosa_bytes(sig, 64)) == PROSA_OK);
+    uint8_t bound[64];
+    memcpy(bound, sig, 32);
+    memcpy(bound + 32, order, sizeof order);
+    CHECK(prosa_signature_check(prosa_bytes(bound, 64)) == PROSA_ERR_BAD_SIG);
+    bound[32]--;
+    CHECK(prosa_signature_check(prosa_bytes(bound, 64)) == PROSA_OK);
     for (size_t i = 0; i < 32; i++) {
         carry += (unsigned)sig[32 + i] + order[i];
         sig[32 + i] = (uint8_t)carry;
         carry >>= 8;
     }
+    CHECK(prosa_signature_check(prosa_bytes(sig, 64)) == PROSA_ERR_BAD_SIG);
     CHECK(prosa_verify(prosa_bytes(ana.key, 32), none, none, prosa_bytes(sig, 64)) == PROSA_ERR_BAD_SIG);
 }
 

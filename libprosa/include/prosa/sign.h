@@ -34,6 +34,9 @@ PROSA_API void prosa_wipe(void *at, size_t size);
 /* [KEY-01] to [KEY-03] on a public key alone: PROSA_OK or PROSA_ERR_BAD_KEY. */
 PROSA_API PROSA_NODISCARD enum prosa_status prosa_key_check(struct prosa_bytes key);
 
+/* [KEY-01] to [KEY-04] on a signature alone: PROSA_OK or PROSA_ERR_BAD_SIG. */
+PROSA_API PROSA_NODISCARD enum prosa_status prosa_signature_check(struct prosa_bytes sig);
+
 PROSA_API void prosa_key_fingerprint(const uint8_t key[static PROSA_KEY_SIZE],
                                      uint8_t out[static PROSA_FINGERPRINT_SIZE]);
 
