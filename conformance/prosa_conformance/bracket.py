@@ -57,12 +57,15 @@ def bracket_joined(server: Server, good: Callable[[Peer, Room], None] | None = N
 
 
 def _before(server: Server, good: Good | None) -> None:
+    transcript = server.case.transcript
+    start = len(transcript.events)
     if good is None:
         server.good_session("before")
-        return
-    peer = server.connect("before")
-    good(peer)
-    peer.close()
+    else:
+        peer = server.connect("before")
+        good(peer)
+        peer.close()
+    transcript.fold(start, "the same without the fault is accepted on a connection of its own")
 
 
 def _after(server: Server, peer: Peer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from prosa_conformance.transcript import Event, Kind, Transcript
 
-WIDTH = 50
+WIDTH = 64
 MOST = 24
 
 

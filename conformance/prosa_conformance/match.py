@@ -87,13 +87,16 @@ BRIEF = (
 )  # fmt: skip
 
 
+QUOTED = frozenset({"text", "reason", "opaque"})
+
+
 def describe(frame: Frame) -> str:
     """A frame in one line: its name and the fields that tell most."""
     if frame.name is None:
         return f"frame of type {frame.type}"
     known = codec.project(frame)["fields"] if _is_sound(frame) else {}
     assert isinstance(known, dict)
-    parts = [f"{name}={show(known[name])}" for name in BRIEF if name in known]
+    parts = [f"{name}={show(known[name]) if name in QUOTED else known[name]}" for name in BRIEF if name in known]
     return f"{frame.name} {{{', '.join(parts)}}}" if parts else frame.name
 
 

@@ -99,7 +99,7 @@ class Runner:
         items[:] = self.collected = chosen
 
     def _read_card(self, item: pytest.Item) -> None:
-        claims = tuple(mark.args[0] for mark in item.iter_markers(MARK))
+        claims = tuple(mark.args[0] for mark in reversed(list(item.iter_markers(MARK))))
         wrong = faults(claims)
         if wrong:
             self.harness_errors.extend(f"{item.nodeid} {fault}" for fault in wrong)

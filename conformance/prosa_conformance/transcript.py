@@ -54,13 +54,18 @@ class Transcript:
     def note(self, what: str) -> None:
         self.add("suite", Kind.NOTE, what)
 
+    def fold(self, since: int, words: str) -> None:
+        """Put one note in the place of all events from number `since` on."""
+        del self.events[since:]
+        self.note(words)
+
     def guilty(self) -> Guilty | None:
-        """The octets most likely to be looked at: the last ones marked, else the last received."""
+        """The octets most likely to be looked at: the last ones marked, else the last frame."""
         marked = [event.guilty for event in self.events if event.guilty is not None]
         if marked:
             return marked[-1]
-        received = [event for event in self.events if event.kind is Kind.RECEIVED]
-        return Guilty(received[-1].octets) if received else None
+        frames = [event for event in self.events if event.kind in (Kind.SENT, Kind.RECEIVED)]
+        return Guilty(frames[-1].octets) if frames else None
 
     def steps(self, most: int = 30) -> list[str]:
         """The numbered course of the test; a long one keeps its beginning and its end."""

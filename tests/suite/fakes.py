@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Programs that are no servers: each does one thing wrong that has fooled other suites.
 
-    python3 fakes.py NAME
+    python3 tests/suite/fakes.py NAME
 """
 
 from __future__ import annotations

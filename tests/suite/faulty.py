@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Faulty servers: each variant of the small server breaks one clause.
 
-    python3 faulty.py NAME [echo]
+    PYTHONPATH=conformance python3 tests/suite/faulty.py NAME [echo]
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "conformance"))
 from prosa_conformance import codec, crypto
 from prosa_conformance.codec import Frame
 from prosa_conformance.registry import CODES_BY_NUMBER, CONSTANTS

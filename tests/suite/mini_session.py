@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import secrets
 import socket
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "conformance"))
 from prosa_conformance import codec, crypto
 from prosa_conformance.codec import Frame
 from prosa_conformance.registry import CODES, CONSTANTS
