@@ -20,7 +20,8 @@ struct prosa_frame {
 };
 
 /* Looks for a frame at the start of `input`. `cap` is the largest body, in octets, that the state
- * of the connection allows; a longer one is refused from its header alone.
+ * of the connection allows; a longer one is refused from its header alone, and so is a PUBLISH that
+ * leaves less than PROSA_PUBLISH_HEADROOM of it [WIRE-06], [MSG-10].
  * PROSA_OK: *frame is set; the caller goes on after frame->octets.size octets.
  * PROSA_IGNORED: likewise, but the type is odd and unknown: the body was not examined.
  * PROSA_PARTIAL: wait for more octets. PROSA_ERR_*: the connection is over. */
