@@ -103,6 +103,8 @@ class Session:
     def malformed(self, verdict: codec.Rejected) -> None:
         if self.state == "NEW" and verdict.why.startswith("the magic"):
             self.state = "GONE"  # WIRE-03: silently
+        elif self.state != "READY" and verdict.why.startswith("unknown even frame type"):
+            raise Fatal("BAD_STATE", "WIRE-13")
         else:
             raise Fatal(verdict.code, "WIRE-20")
 
