@@ -114,6 +114,13 @@ def test_vector_shows_a_clause(tree: Path, edit: Edit) -> None:
     assert ["WIRE-01 is shown by no test and no vector"] == [f.what for f in lint.run(tree).faults]
 
 
+def test_vector_shows_nothing_of_a_connection(tree: Path, edit: Edit) -> None:
+    edit(SUITE, '@clause("WIRE-02", quote="A server SHOULD be kind")', "")
+    (tree / "spec/vectors/frames.json").write_text(
+        json.dumps({"vectors": [{**VECTORS["vectors"][0], "clauses": ["WIRE-01", "WIRE-02"]}]}))
+    assert ["WIRE-02 is shown by no test and no vector"] == [f.what for f in lint.run(tree).faults]
+
+
 @pytest.mark.parametrize(("file", "text"), [
     ("tests/unit/test_song.c", 'PROSA_CLAUSE("WIRE-04")\n'),
     ("tests/programs/test_song.py", '@clause("WIRE-04")\ndef test_song(): ...\n'),

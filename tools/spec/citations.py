@@ -18,7 +18,7 @@ SKIPPED_PATHS = ("tests/spec",)
 SUFFIXES = {".md", ".yaml", ".json", ".py", ".c", ".h", ".lua", ".js", ".mjs", ".go", ".rs", ".java",
             ".sh", ".cmake", ".txt", ".toml", ".pml"}
 TEST_ROOMS = ("tests/", "conformance/")
-# Tests of any implementation; those under tests/ are about our own.
+# What shows a clause of any implementation; the tests under tests/ are about our own.
 PROOFS = ("conformance/prosa_conformance/suite/", "spec/vectors/")
 
 

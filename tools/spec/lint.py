@@ -22,6 +22,7 @@ WHO = ("server", "client", "peer", "relay", "program")
 # Levels beside those of the registry and its features: other rooms of the project.
 OTHER_LEVELS = ("ZMQ", "BENCH")
 REVIEW = "review"
+VECTOR = "vector"
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SECTION = re.compile(r"\b(?:[Ss]ection|[Cc]hapter|[Aa]ppendix) ([0-9]+(?:\.[0-9]+)*|[A-Z]\b(?:\.[0-9]+)*)(?! of )")
 
@@ -56,13 +57,19 @@ class Tree:
     faults: list[Fault] = field(default_factory=list)
 
     @property
-    def proofs(self) -> list[Claim]:
-        """What the suite and the vectors show of any implementation: only that closes a clause."""
-        return [claim for claim in self.claims if claim.file.startswith(citations.PROOFS)]
+    def proofs(self) -> dict[str, Claim]:
+        """For each clause that is shown of any implementation, what shows it first.
 
-    @property
-    def tested(self) -> set[str]:
-        return {id_ for claim in self.proofs for id_ in claim.ids}
+        Only tests of the suite show it; for a clause about octets alone also vectors.
+        """
+        shown: dict[str, Claim] = {}
+        for claim in self.claims:
+            for id_ in claim.ids:
+                clause = self.clauses.get(id_)
+                by_vector = clause is not None and clause.testability == VECTOR
+                if claim.file.startswith(citations.PROOFS[: 1 + by_vector]):
+                    shown.setdefault(id_, claim)
+        return shown
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class Report:
         clauses = self.tree.clauses
         kinds = Counter(clause.testability for clause in clauses.values())
         listed = ", ".join(f"{kinds[word]} {word}" for word in self.tree.registry.testability)
-        tested = len(clauses.keys() & self.tree.tested)
+        tested = len(clauses.keys() & self.tree.proofs.keys())
         return (f"{len(clauses)} clauses ({listed}), {tested} tested, {len(self.tree.open)} open, "
                 f"{len(self.faults)} faults")
 
@@ -200,8 +207,9 @@ def _sentences(tree: Tree) -> Iterator[Fault]:
 
 
 def _tested(tree: Tree) -> Iterator[Fault]:
+    proofs = tree.proofs
     for clause in tree.clauses.values():
-        shown = clause.id in tree.tested or clause.id in tree.open
+        shown = clause.id in proofs or clause.id in tree.open
         if clause.testability != REVIEW and not shown:
             yield _at(clause, "is shown by no test and no vector",
                       "cite it in one, or list it in spec/open-clauses.yaml with the reason")
@@ -209,6 +217,7 @@ def _tested(tree: Tree) -> Iterator[Fault]:
 
 def _open(tree: Tree) -> Iterator[Fault]:
     file = "spec/open-clauses.yaml"
+    proofs = tree.proofs
     for id_ in tree.open:
         clause = tree.clauses.get(id_)
         line = _line(tree.root / file, id_)
@@ -216,8 +225,8 @@ def _open(tree: Tree) -> Iterator[Fault]:
             yield Fault(file, line, f"{id_} is unknown", "remove the entry or correct the id")
         elif clause.testability == REVIEW:
             yield Fault(file, line, f"{id_} is shown by review", "remove the entry")
-        elif id_ in tree.tested:
-            claim = next(claim for claim in tree.proofs if id_ in claim.ids)
+        elif id_ in proofs:
+            claim = proofs[id_]
             yield Fault(file, line, f"{id_} is tested in {claim.file}:{claim.line}", "remove the entry")
 
 
