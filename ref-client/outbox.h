@@ -9,7 +9,7 @@
 #include <prosa/bytes.h>
 
 /* Octets; room for 2,000 lines of the greatest length. */
-#define OUTBOX_LIMIT (8u * 1024u * 1024u)
+#define OUTBOX_LIMIT ((size_t)8 << 20)
 
 struct outbox {
     uint8_t *at; /* each line after its length in two octets */

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KEY_DIGITS (2 * PROSA_KEY_SIZE)
+#define KEY_DIGITS ((size_t)2 * PROSA_KEY_SIZE)
 
 /* "target fingerprint key\n" with its final zero octet. */
 #define LINE_SIZE (NET_TARGET_SIZE + FINGERPRINT_TEXT_SIZE + KEY_DIGITS + 2)
@@ -38,7 +38,7 @@ static bool file_load(const char *path, char **text, size_t *size, char *why, si
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
         snprintf(why, why_size, "pins file %s is not a regular file", path);
     } else if (info.st_size > (off_t)PINS_FILE_LIMIT) {
-        snprintf(why, why_size, "pins file %s has more than %u octets: it is no file of pins", path,
+        snprintf(why, why_size, "pins file %s has more than %zu octets: it is no file of pins", path,
                  PINS_FILE_LIMIT);
     } else if ((*text = malloc((size_t)info.st_size + 1)) == NULL ||
                !file_read_all(fd, *text, (size_t)info.st_size)) {

@@ -14,7 +14,7 @@
 #include <prosa/bytes.h>
 
 /* More than that is no file of pins. */
-#define PINS_FILE_LIMIT (1024u * 1024u)
+#define PINS_FILE_LIMIT ((size_t)1 << 20)
 
 /* Looks for `target` in the file `path`; *found tells whether `key` was set. No file: nothing is found.
  * False: `why` has a sentence for people that names the file and the line. */

@@ -108,7 +108,10 @@ static void nick_from_user(char out[static SETTINGS_NICK_SIZE])
     size_t size = 0;
     for (; user != NULL && user[size] != '\0' && size < SETTINGS_NICK_SIZE - 1; size++) {
         const char c = (char)tolower((unsigned char)user[size]);
-        out[size] = strchr(NAME_ALPHABET, c) != NULL ? c : '-';
+        out[size] = '-';
+        if (strchr(NAME_ALPHABET, c) != NULL) {
+            out[size] = c;
+        }
     }
     out[size] = '\0';
     if (size == 0) {

@@ -12,7 +12,7 @@
 
 #define PREFIX      "PROSA-KEY-1 "
 #define PREFIX_SIZE (sizeof PREFIX - 1)
-#define SEED_SIZE   32u
+#define SEED_SIZE   ((size_t)32)
 #define FILE_SIZE   (PREFIX_SIZE + 2 * SEED_SIZE + 1)
 
 static bool seed_parse(const char text[static FILE_SIZE], uint8_t seed[static SEED_SIZE])
