@@ -36,7 +36,7 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start the program on its address, also a second time after its end."""
-        scaled = {name: self._scaled(name, value) for name, value in self.timers.items()}
+        scaled = {name: self.scaled(name, value) for name, value in self.timers.items()}
         values = server_values(self.settings, self.host, self.port, self.data, timers_text(scaled))
         self.program = spawn(self.settings, "server", values)
         try:
@@ -45,7 +45,7 @@ class ServerProcess:
             self.program.end()
             raise
 
-    def _scaled(self, name: str, value: int) -> int:
+    def scaled(self, name: str, value: int) -> int:
         return int(value * self.settings.time_scale) if name.endswith("_ms") else value
 
     @property
