@@ -19,7 +19,7 @@ from prosa_conformance.outcome import Violation
 from prosa_conformance.peer import Peer, Room
 from prosa_conformance.server import Server
 
-Good = Callable[[Peer], None]
+Good = Callable[[Peer], object]
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def bracket_ready(server: Server, good: Good | None = None) -> Iterator[Peer]:
 
 
 @contextmanager
-def bracket_joined(server: Server, good: Callable[[Peer, Room], None] | None = None) -> Iterator[tuple[Peer, Room]]:
+def bracket_joined(server: Server, good: Callable[[Peer, Room], object] | None = None) -> Iterator[tuple[Peer, Room]]:
     """The same with a connection that has joined @host, also for `good`."""
 
     def joined_good(peer: Peer) -> None:

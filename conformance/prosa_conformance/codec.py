@@ -66,6 +66,13 @@ class Frame:
         tag = FIELDS[field].tag
         return next((value for at, value in self.fields if at == tag), None)
 
+    def need(self, field: str) -> bytes:
+        """The octets of a field that the frame must have."""
+        octets = self.octets(field)
+        if octets is None:
+            raise KeyError(field)
+        return octets
+
     def value(self, field: str) -> Value | None:
         """The typed value of a field, or None when it is absent."""
         octets = self.octets(field)

@@ -44,8 +44,7 @@ class Codec:
         taken = program.type_line(request, self.case.seconds(START_S))
         line = program.next_line(self.case.seconds(START_S)) if taken else None
         if line is None:
-            self._no_answer(program)
-        assert line is not None
+            raise self._no_answer(program)
         self.case.transcript.add("the codec", Kind.PRINTED, line)
         try:
             answer = json.loads(line)
@@ -65,12 +64,12 @@ class Codec:
         ended = self.process.program.wait_end(self.case.seconds())
         return None if ended is None else ended.code
 
-    def _no_answer(self, program: Program) -> None:
+    def _no_answer(self, program: Program) -> Exception:
         self.process.retired = True
         ended = program.wait_end(0.5)
         if ended is not None and ended.code == NOT_THERE:
-            raise Unsupported(f"the codec ends with {NOT_THERE}: it does not have L0")
-        raise Violation(
+            return Unsupported(f"the codec ends with {NOT_THERE}: it does not have L0")
+        return Violation(
             "the codec did not answer",
             expected="one JSON object on one line, flushed",
             actual=f"it ended: {ended}" if ended else "no line",

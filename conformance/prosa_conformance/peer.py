@@ -52,7 +52,7 @@ class Peer(Endpoint):
         self.grease = True
         self.rooms: dict[bytes, Room] = {}
         self.hello_octets = b""
-        self.challenge: Frame | None = None
+        self._challenge: Frame | None = None
 
     # --- handshake, step by step ---
 
@@ -77,7 +77,7 @@ class Peer(Endpoint):
     def expect_challenge(self, **fields: Any) -> Frame:
         """Wait for CHALLENGE, and check that the server signed this HELLO."""
         challenge = self.expect("CHALLENGE", **fields)
-        if not crypto.verify_challenge(_octets(challenge, "server_key"), self.hello_octets, challenge):
+        if not crypto.verify_challenge(challenge.need("server_key"), self.hello_octets, challenge):
             faulty = marked(challenge, "handshake_sig")
             raise Violation(
                 f"the server's signature in CHALLENGE does not verify at {self.name}",
@@ -85,12 +85,11 @@ class Peer(Endpoint):
                 actual="one of something else",
                 guilty=faulty.guilty,
             )
-        self.challenge = challenge
+        self._challenge = challenge
         return challenge
 
     def make_auth(self, *, extra: Iterable[RawField] = (), seed: bytes | None = None, **changes: Any) -> Frame:
         """A good AUTH for the CHALLENGE that came; `seed` signs with another key."""
-        assert self.challenge is not None, "make_auth comes after expect_challenge"
         auth = codec.frame("AUTH", extra=extra, **{"nick": self.nick, **changes})
         if "handshake_sig" in changes:
             return auth
@@ -126,18 +125,18 @@ class Peer(Endpoint):
         name = str(join.value("room"))
         joined = self.expect("JOINED", room=name)
         own = self.key if name == "@host" else None
-        wanted = crypto.room_id(self.server_key, _octets(joined, "epoch"), name, own)
+        wanted = crypto.room_id(self.server_key, joined.need("epoch"), name, own)
         if joined.octets("room_id") != wanted:
             raise Violation(
                 f"the room_id in JOINED of {name} is not the one that follows from its epoch",
                 expected=wanted.hex(),
-                actual=_octets(joined, "room_id").hex(),
+                actual=joined.need("room_id").hex(),
                 guilty=marked(joined, "room_id").guilty,
             )
         room = Room(
             name=name,
             id=wanted,
-            epoch=_octets(joined, "epoch"),
+            epoch=joined.need("epoch"),
             granted=joined.number("granted_window"),
             last_counter=joined.number("last_counter"),
             limit_counter=joined.number("limit_counter"),
@@ -178,7 +177,7 @@ class Peer(Endpoint):
 
     def expect_own(self, publish: Frame, **fields: Any) -> Frame:
         """Wait for the ACK and the DELIVER of one's own message, in either order; the DELIVER."""
-        room = _octets(publish, "room_id")
+        room = publish.need("room_id")
         counter = publish.number("counter")
         deliver, _ = self.expect_in_any_order(
             Like("DELIVER", room_id=room, author_key=self.key, counter=counter, **fields),
@@ -216,13 +215,19 @@ class Peer(Endpoint):
     # --- books ---
 
     @property
+    def challenge(self) -> Frame:
+        """The CHALLENGE that came; it is there after expect_challenge."""
+        if self._challenge is None:
+            raise LookupError("challenge comes after expect_challenge")
+        return self._challenge
+
+    @property
     def server_key(self) -> bytes:
-        assert self.challenge is not None, "the server's key is known after expect_challenge"
-        return _octets(self.challenge, "server_key")
+        return self.challenge.need("server_key")
 
     def observe(self, frame: Frame) -> None:
-        if frame.name == "WELCOME" and self.challenge is not None:
-            self.cap = self.challenge.number("max_frame")
+        if frame.name == "WELCOME" and self._challenge is not None:
+            self.cap = self._challenge.number("max_frame")
         room = self.rooms.get(frame.octets("room_id") or b"")
         if room is None:
             return
@@ -236,9 +241,3 @@ class Peer(Endpoint):
         if not self.grease:
             return []
         return [(self.case.rng.choice(AUTHOR_GREASE), self.case.rng.randbytes(self.case.rng.randrange(8)))]
-
-
-def _octets(frame: Frame, field_name: str) -> bytes:
-    octets = frame.octets(field_name)
-    assert octets is not None, f"{frame.name} has {field_name}: decode saw to it"
-    return octets

@@ -83,7 +83,8 @@ class ScriptedServer:
 
     def accept(self, program: Program | None = None, name: str = "server") -> Session:
         """Wait for a connection; fails at once when the program that should come has ended."""
-        assert self._listener is not None, "accept after listen"
+        if self._listener is None:
+            raise LookupError("accept comes after listen")
         deadline = self.case.deadline(START_S)
         self._listener.settimeout(ACCEPT_POLL_S)
         while time.monotonic() < deadline:
@@ -118,21 +119,34 @@ class Session(Endpoint):
         super().__init__(server.case, sock, name, "client")
         self.server = server
         self.grease = True
-        self.hello: Frame | None = None
+        self._hello: Frame | None = None
         self.challenge_octets = b""
         self.nick = ""
-        self.room: HostRoom | None = None
+        self._room: HostRoom | None = None
+
+    @property
+    def hello(self) -> Frame:
+        """The HELLO that came; it is there after expect_hello."""
+        if self._hello is None:
+            raise LookupError("hello comes after expect_hello")
+        return self._hello
+
+    @property
+    def room(self) -> HostRoom:
+        """The room of this session; it is there after accept_join."""
+        if self._room is None:
+            raise LookupError("room comes after accept_join")
+        return self._room
 
     # --- handshake, step by step ---
 
     @property
     def client_key(self) -> bytes:
-        assert self.hello is not None, "the client's key is known after expect_hello"
-        return _octets(self.hello, "client_key")
+        return self.hello.need("client_key")
 
     def expect_hello(self, **fields: Any) -> Frame:
-        self.hello = self.expect("HELLO", seconds=START_S, **fields)
-        return self.hello
+        self._hello = self.expect("HELLO", seconds=START_S, **fields)
+        return self._hello
 
     def make_challenge(
         self, *, extra: Iterable[RawField] = (), seed: bytes | None = None, **changes: Any
@@ -151,7 +165,6 @@ class Session(Endpoint):
         challenge = codec.frame("CHALLENGE", extra=[*extra, *grease], **values)
         if "handshake_sig" in changes:
             return challenge
-        assert self.hello is not None, "make_challenge comes after expect_hello"
         return crypto.sign_challenge(seed or self.server.seed, codec.encode(self.hello), challenge)
 
     def challenge(self, challenge: Frame | Faulty | None = None, **changes: Any) -> None:
@@ -162,7 +175,6 @@ class Session(Endpoint):
     def expect_auth(self, **fields: Any) -> Frame:
         """Wait for AUTH and check the client's signature."""
         auth = self.expect("AUTH", **fields)
-        assert self.hello is not None
         if not crypto.verify_auth(self.client_key, codec.encode(self.hello), self.challenge_octets, auth):
             raise Violation(
                 "the client's signature in AUTH does not verify",
@@ -191,8 +203,7 @@ class Session(Endpoint):
         """A good JOINED for an empty room; `changes` by field name."""
         name = str(join.value("room"))
         changes = {"epoch": self.case.seed(f"epoch of {name}")[:16], **changes}
-        epoch = changes["epoch"]
-        assert isinstance(epoch, bytes)
+        epoch: bytes = changes["epoch"]
         own = self.client_key if name == "@host" else None
         values: dict[str, Any] = {
             "room": name,
@@ -212,20 +223,20 @@ class Session(Endpoint):
         join = self.expect("JOIN") if room is None else self.expect("JOIN", room=room)
         joined = self.make_joined(join, granted=granted, **changes)
         self.send(joined)
-        self.room = HostRoom(
+        self._room = HostRoom(
             name=str(join.value("room")),
-            id=_octets(joined, "room_id"),
-            epoch=_octets(joined, "epoch"),
+            id=joined.need("room_id"),
+            epoch=joined.need("epoch"),
             granted=joined.number("granted_window"),
             limit_seq=joined.number("start_seq") + join.number("recv_window") - 1,
             head_seq=joined.number("head_seq"),
             last_counter=joined.number("last_counter"),
         )
-        return self.room
+        return self._room
 
     def expect_publish(self, **fields: Any) -> Frame:
         """Wait for the next PUBLISH: its number, room, author and signature are checked."""
-        room = self._room()
+        room = self.room
         publish = self.expect(
             "PUBLISH",
             room_id=room.id,
@@ -246,7 +257,7 @@ class Session(Endpoint):
 
     def deliver(self, message: Frame, *, extra: Iterable[RawField] = (), **changes: Any) -> Frame:
         """Send a message as DELIVER with the next room_seq; `changes` in the server's zone."""
-        room = self._room()
+        room = self.room
         room.head_seq += 1
         if message.value("author_key") == self.client_key:
             room.seq_of[message.number("counter")] = room.head_seq
@@ -266,7 +277,7 @@ class Session(Endpoint):
         **changes: Any,
     ) -> Frame:
         """A message of the server itself, signed; `seed` signs with another key."""
-        room = self._room()
+        room = self.room
         room.own_counter += 1
         values: dict[str, Any] = {
             "nick": "host",
@@ -283,7 +294,7 @@ class Session(Endpoint):
 
     def ack(self, acked: int | None = None, limit: int | None = None) -> None:
         """ACK what was published so far; the limit stays unless one is given."""
-        room = self._room()
+        room = self.room
         acked = room.last_counter if acked is None else acked
         self.send(
             codec.frame(
@@ -320,19 +331,9 @@ class Session(Endpoint):
     # --- books ---
 
     def observe(self, frame: Frame) -> None:
-        if frame.name == "ACK" and self.room is not None:
-            self.room.limit_seq = max(self.room.limit_seq, frame.number("limit_seq"))
-
-    def _room(self) -> HostRoom:
-        assert self.room is not None, "a room is there after accept_join"
-        return self.room
+        if frame.name == "ACK" and self._room is not None:
+            self._room.limit_seq = max(self._room.limit_seq, frame.number("limit_seq"))
 
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
-
-
-def _octets(frame: Frame, field_name: str) -> bytes:
-    octets = frame.octets(field_name)
-    assert octets is not None, f"{frame.name} has {field_name}: decode saw to it"
-    return octets

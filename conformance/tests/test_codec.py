@@ -9,13 +9,13 @@ import subprocess
 import sys
 
 import pytest
+
+from conftest import ROOT
 from prosa_conformance import codec, codec_program, crypto, kinds
 from prosa_conformance.codec import Decoded, Frame, Ignored, Partial, Rejected, decode, encode, frame
 from prosa_conformance.kinds import INTEGER_SIZE
 from prosa_conformance.registry import CODES, FIELDS, GREASE_TAGS, Field
 from vectors.samples import FORM, FORMS, Form
-
-from conftest import ROOT
 
 CAP = 16384
 ROUNDS = 200

@@ -9,11 +9,11 @@ import re
 
 import pytest
 from nacl import bindings
+
+from conftest import ROOT
 from prosa_conformance import codec, crypto, edwards
 from prosa_conformance.codec import frame
 from vectors.samples import ADA_KEY, ADA_SEED, EPOCH, FORM, ROOM, SERVER_KEY, SERVER_SEED
-
-from conftest import ROOT
 
 ROUNDS = 12
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
+from conftest import ROOT
 from prosa_conformance import codec, codec_program, crypto
 from prosa_conformance.codec import Decoded, Frame, Partial, Rejected, decode
 from prosa_conformance.registry import FIELDS, FRAMES
-
-from conftest import ROOT
 
 CAP = 16384
 FOLDER = ROOT / "spec/vectors"

@@ -10,11 +10,10 @@ import os
 import signal
 import sys
 
-from prosa_conformance import codec
-from prosa_conformance.codec import Frame
-
 from mini_server import MiniServer, main
 from mini_session import Fatal, Session
+from prosa_conformance import codec
+from prosa_conformance.codec import Frame
 
 
 class AcceptsAnyAuth(Session):

@@ -16,10 +16,9 @@ import sys
 import time
 from pathlib import Path
 
+from mini_session import HEARD, Session
 from prosa_conformance import codec, crypto
 from prosa_conformance.registry import LIMITS, TIMERS
-
-from mini_session import HEARD, Session
 
 NOT_THERE, BAD_SETTINGS, CANNOT_LISTEN = 89, 2, 3
 

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""Child processes: nothing is lost, nothing blocks, nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from prosa_conformance.case import Watched
+from prosa_conformance.outcome import Violation
+from prosa_conformance.process import Ended, Program
+
+WAIT_S = 20.0
+Start = Callable[[str], Program]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[Program] = []
+
+    def run(source: str) -> Program:
+        started.append(Program([sys.executable, "-u", "-c", source], {}, tmp_path))
+        return started[-1]
+
+    yield run
+    for program in started:
+        program.end()
+
+
+def test_lines_come_whole_and_in_order(start: Start) -> None:
+    program = start("print('a'); print('b' * 300000); print('c', end='')")
+    assert [program.next_line(WAIT_S) for _ in range(4)] == ["a", "b" * 300000, "c", None], "and None at the end"
+
+
+def test_much_output_that_nobody_reads_does_not_block(start: Start) -> None:
+    program = start("import sys\nfor _ in range(20000): print('x' * 100); print('y' * 100, file=sys.stderr)")
+    assert program.wait_end(WAIT_S) == Ended(0), "both pipes are drained"
+
+
+def test_stderr_since_a_mark(start: Start) -> None:
+    program = start("import sys\nprint('one', file=sys.stderr)\nprint('go')\ninput()\nprint('two', file=sys.stderr)")
+    assert program.next_line(WAIT_S) == "go", "it has begun"
+    mark = program.stderr_mark
+    assert program.type_line("now", WAIT_S), "it reads"
+    program.wait_end(WAIT_S)
+    program.end()
+    assert program.stderr_since(mark)[-1:] == ["two"], "only what came after"
+
+
+def test_a_program_that_does_not_read_stdin_does_not_block_us(start: Start) -> None:
+    program = start("import signal; print('go'); signal.pause()")
+    assert program.next_line(WAIT_S) == "go", "it has begun"
+    assert not program.type_line("x" * 10_000_000, 0.2), "the pipe is full"
+
+
+def test_end_kills_the_whole_group(start: Start) -> None:
+    source = "import subprocess, sys, signal\n"
+    source += "child = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])\n"
+    program = start(source + "print(child.pid); signal.pause()")
+    child = int(program.next_line(WAIT_S) or 0)
+    program.end()
+    assert program.killed_by_us, "it was alive"
+    state = Path(f"/proc/{child}/stat")
+    gone = not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+    assert gone, "the grandchild is gone, too"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("import os; os.kill(os.getpid(), 11)", "crashed: SIGSEGV"),
+        ("import sys; sys.exit(139)", "crashed: SIGSEGV"),
+        ("import os; os.abort()", "crashed: SIGABRT"),
+        ("pass", "ended by itself"),
+        ("import sys; print('==1==ERROR: AddressSanitizer: heap', file=sys.stderr)", "a sanitizer"),
+    ],
+)
+def test_bad_ends_are_violations(start: Start, source: str, words: str) -> None:
+    program = start(source)
+    program.wait_end(WAIT_S)
+    assert program.next_line(WAIT_S) is None, "stdout is at its end"
+    program.end()
+    with pytest.raises(Violation, match=words):
+        Watched(program, 0).check("the server")
+
+
+def test_signals_that_are_asked_for_are_no_crash(start: Start) -> None:
+    program = start("import signal; print('go'); signal.pause()")
+    assert program.next_line(WAIT_S) == "go", "it has begun"
+    program.signal(signal.SIGKILL)
+    assert program.wait_end(WAIT_S) == Ended(-signal.SIGKILL), "killed"
+    Watched(program, 0).check("the server")
+    assert os.getpid() != program.pid, "and we are still here"
