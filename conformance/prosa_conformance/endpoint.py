@@ -12,7 +12,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from prosa_conformance import codec
@@ -278,17 +278,28 @@ class Endpoint(Wire):
 
         `silently`: no frame, not even a fitting one, may come before it.
         """
+        for frame in self._frames_to_the_end(seconds):
+            if silently or frame.name not in BACKGROUND:
+                words = f"{self.case.subject} sent {frame.name} where it should have closed"
+                raise self._violation(words, "the end of the stream", describe(frame), "")
+        assert self.end is not None
+        return self.end
+
+    def expect_until_end(self) -> Kind:
+        """Read to the end of the stream, whatever comes before it, and say whether it was FIN or RST."""
+        for _ in self._frames_to_the_end(None):
+            pass
+        assert self.end is not None
+        return self.end
+
+    def _frames_to_the_end(self, seconds: float | None) -> Iterator[Frame]:
         deadline = self.case.deadline(seconds)
         try:
             while (frame := self._read_frame(deadline)) is not None:
-                if silently or frame.name not in BACKGROUND:
-                    words = f"{self.case.subject} sent {frame.name} where it should have closed"
-                    raise self._violation(words, "the end of the stream", describe(frame), "")
+                yield frame
         except TimeoutError:
             words = f"{self.case.subject} did not close the connection of {self.name}"
             raise self._violation(words, "the end of the stream", "still open", "still-open") from None
-        assert self.end is not None
-        return self.end
 
     # --- inside ---
 
