@@ -100,8 +100,10 @@ class MiniServer:
     def typed(self, line: str) -> None:
         if line == "exit":
             self.end("NORMAL")
+        elif self.session and line.startswith(f"@{self.session.nick} "):
+            self.session.say(line.partition(" ")[2])
         elif self.session and self.session.pending:
-            self.session.answer(line)
+            self.session.say(line)
         else:
             print("nobody has asked", file=sys.stderr)
 

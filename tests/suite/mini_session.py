@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from prosa_conformance import codec, crypto
 from prosa_conformance.codec import Frame
-from prosa_conformance.registry import CODES, CONSTANTS
+from prosa_conformance.registry import CODES, CONSTANTS, FRAMES
 
 if TYPE_CHECKING:
     from mini_server import MiniServer
@@ -103,10 +103,17 @@ class Session:
     def malformed(self, verdict: codec.Rejected) -> None:
         if self.state == "NEW" and verdict.why.startswith("the magic"):
             self.state = "GONE"  # WIRE-03: silently
+        elif self.is_goodbye():
+            self.finish(None)  # ERR-10
         elif self.state != "READY" and verdict.why.startswith("unknown even frame type"):
             raise Fatal("BAD_STATE", "WIRE-13")
         else:
             raise Fatal(verdict.code, "WIRE-20")
+
+    def is_goodbye(self) -> bool:
+        """Whether the malformed frame at hand is an ERROR or a BYE."""
+        types = (FRAMES["ERROR"].type, FRAMES["BYE"].type)
+        return len(self.buffer) >= codec.HEADER.size and self.buffer[3] in types
 
     # --- the course of a session ---
 
@@ -300,7 +307,15 @@ class Session:
         self.room.answer_seq = len(self.room.log) + 1
         self.append(self.make_answer(question, text))
 
-    def make_answer(self, question: Frame, text: str) -> Frame:
+    def say(self, text: str) -> None:
+        """The operator's line: the answer, when a question is pending [END-19]."""
+        if self.pending is not None:
+            self.answer(text)
+        elif self.room is not None:
+            self.room.own_counter += 1
+            self.append(self.make_answer(None, text))
+
+    def make_answer(self, question: Frame | None, text: str) -> Frame:
         assert self.room is not None
         answer = codec.frame(
             "PUBLISH",
@@ -310,7 +325,7 @@ class Session:
             counter=self.room.own_counter,
             sent_at=now_ms(),
             text=text,
-            reply_to=crypto.message_id(question),
+            reply_to=None if question is None else crypto.message_id(question),
         )
         return crypto.sign_message(self.server.seed, answer)
 
