@@ -7,14 +7,16 @@ endpoint.Wire.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from prosa_conformance import codec
-from prosa_conformance.codec import Frame
+from prosa_conformance.codec import Frame, RawField
 from prosa_conformance.outcome import Guilty
-from prosa_conformance.registry import FIELDS, MAGIC
+from prosa_conformance.registry import FIELDS, FRAMES, GREASE_TYPES, MAGIC, VERSION
 
+PADDING_TAG = 0x3FFD  # odd, unknown, the last but one of the author zone
+UNKNOWN_EVEN_TYPE = 0x7E
 HEADER_FIELDS = {"magic": (0, 2), "version": (2, 1), "type": (3, 1), "length": (4, 4)}
 
 
@@ -25,6 +27,9 @@ class Faulty:
     what: str
     octets: bytes
     guilty: Guilty
+
+
+Fault = Callable[[Frame], Faulty]
 
 
 def span(octets: bytes, field: str) -> tuple[int, int]:
@@ -76,7 +81,7 @@ def with_header(
     return Faulty(f"{frame.name} with {part} {value:#x}", data, Guilty(data, offset, size, part))
 
 
-def with_fields(frame: Frame, fields: Iterable[codec.RawField], what: str) -> Faulty:
+def with_fields(frame: Frame, fields: Iterable[RawField], what: str) -> Faulty:
     """The same type with exactly these fields, in this order: unsorted, doubled, none..."""
     raw = tuple(fields)
     data = codec.encode(Frame(frame.type, raw, frame.version))
@@ -99,3 +104,90 @@ def truncated(frame: Frame, keep: int) -> Faulty:
     """The first octets of a frame; the header promises more."""
     data = codec.encode(frame)[:keep]
     return Faulty(f"the first {keep} octets of {frame.name}", data, Guilty(data, max(keep - 1, 0), 1, "last octet"))
+
+
+# --- bodies that are no list of fields ---
+
+
+def unsorted(frame: Frame) -> Faulty:
+    first, second, *rest = frame.fields
+    return with_fields(frame, (second, first, *rest), "tags in the wrong order")
+
+
+def doubled(frame: Frame) -> Faulty:
+    first, *rest = frame.fields
+    return with_fields(frame, (first, first, *rest), "a tag twice")
+
+
+def tag_zero(frame: Frame) -> Faulty:
+    return with_fields(frame, ((0, b""), *frame.fields), "the tag 0")
+
+
+def too_many_fields(frame: Frame) -> Faulty:
+    spare: list[RawField] = [(0x3001 + 2 * number, b"") for number in range(33 - len(frame.fields))]
+    return with_fields(frame.plus(*spare), frame.plus(*spare).fields, "33 fields")
+
+
+def field_beyond_the_end(frame: Frame) -> Faulty:
+    body = codec.encode_fields(frame.fields) + codec.raw_field(0x3FFF, b"xy", length=3)
+    return _with_body(frame, body, "a field that reaches beyond the end", 4)
+
+
+def octets_left_over(frame: Frame) -> Faulty:
+    return _with_body(frame, codec.encode_fields(frame.fields) + b"\x3f\xff\x00", "three octets left over", 3)
+
+
+def _with_body(frame: Frame, body: bytes, what: str, guilty: int) -> Faulty:
+    octets = codec.raw_frame(frame.type, body)
+    return Faulty(what, octets, Guilty(octets, len(octets) - guilty, guilty, what))
+
+
+MALFORMED: tuple[Fault, ...] = (
+    unsorted, doubled, tag_zero, too_many_fields, field_beyond_the_end, octets_left_over
+)  # fmt: skip
+
+
+# --- lengths ---
+
+
+def padded(frame: Frame, length: int) -> Frame:
+    """The frame with one more ignorable field, so that its `length` is this."""
+    missing = length - len(codec.encode_fields(frame.fields)) - codec.FIELD_HEADER.size
+    return frame.plus((PADDING_TAG, bytes(missing)))
+
+
+def header_alone(name: str, length: int) -> Faulty:
+    """A header that promises `length` octets, and nothing after it."""
+    octets = codec.HEADER.pack(MAGIC, VERSION, FRAMES[name].type, length)
+    return Faulty(f"the header of {name} with length {length:#x}", octets, Guilty(octets, 4, 4, "length"))
+
+
+# --- frames out of their place ---
+
+
+# Each is good where that matters before its state is judged.
+ID = bytes(32)
+SOUND = {
+    "HELLO": codec.frame("HELLO", versions=(1,), nonce=ID, client_key=ID, features=0, target="localhost:65432"),
+    "AUTH": codec.frame("AUTH", nick="mallory", handshake_sig=bytes(64)),
+    "WELCOME": codec.frame("WELCOME", session=1, time=1),
+    "JOIN": codec.frame("JOIN", room="@host", send_window=1, recv_window=64),
+    "JOINED": codec.frame(
+        "JOINED", room="@host", room_id=ID, epoch=bytes(16), granted_window=1, last_counter=0,
+        limit_counter=1, head_seq=0, oldest_seq=1, start_seq=1,
+    ),
+    "LEAVE": codec.frame("LEAVE", room_id=ID),
+    "PUBLISH": codec.frame(
+        "PUBLISH", nick="mallory", room_id=ID, author_key=ID, counter=1, sent_at=1, text="early", author_sig=bytes(64)
+    ),
+    "DELIVER": codec.frame(
+        "DELIVER", nick="mallory", room_id=ID, author_key=ID, counter=1, sent_at=1, text="mine",
+        author_sig=bytes(64), room_seq=1, server_time=1,
+    ),
+    "ACK": codec.frame("ACK", room_id=ID, seen_seq=0, limit_seq=1),
+    "server's ACK": codec.frame("ACK", room_id=ID, limit_counter=1, acked_counter=0, acked_seq=0),
+    "PING": codec.frame("PING", opaque=b"early"),
+    "PONG": codec.frame("PONG", opaque=b"early"),
+    "unknown odd": Frame(GREASE_TYPES[0]),
+    "unknown even": Frame(UNKNOWN_EVEN_TYPE),
+}  # fmt: skip
