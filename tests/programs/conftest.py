@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,9 @@ from console import Console
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(os.environ.get("PROSA_PROGRAMS", ROOT / "build" / "default" / "bin"))
-MINI_SERVER = ROOT / "tests" / "suite" / "mini_server.py"
+SUITE = ROOT / "tests" / "suite"
+MINI_SERVER = SUITE / "mini_server.py"
+SILENT_SERVER = Path(__file__).parent / "silent_server.py"
 
 Start = Callable[..., Console]
 
@@ -39,18 +41,18 @@ def start(tmp_path: Path) -> Iterator[Start]:
 class Server:
     """A small server on the suite's own codec; its console is the operator's."""
 
-    def __init__(self, data: Path, host: str, *words: str) -> None:
+    def __init__(self, data: Path, script: Path, words: Sequence[str], timers: str) -> None:
         data.mkdir(exist_ok=True)
         env = {
             **os.environ,
-            "PYTHONPATH": str(ROOT / "conformance"),
-            "PROSA_HOST": host,
+            "PYTHONPATH": f"{ROOT / 'conformance'}:{SUITE}",
+            "PROSA_HOST": "127.0.0.1",
             "PROSA_PORT": "0",
             "PROSA_DATA": str(data),
             "PROSA_LEVEL": "L1",
-            "PROSA_TIMERS": "",
+            "PROSA_TIMERS": timers,
         }
-        self.console = Console([sys.executable, str(MINI_SERVER), *words], env)
+        self.console = Console([sys.executable, str(script), *words], env)
         ready = self.console.expect("\n").decode()
         self.address = ready.removeprefix("READY ").strip()
         self.port = int(self.address.rpartition(":")[2])
@@ -61,8 +63,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """serve() -> a server whose operator is the test; serve("echo") -> one that answers by itself."""
     servers: list[Server] = []
 
-    def run(*words: str, name: str = "server", host: str = "127.0.0.1") -> Server:
-        servers.append(Server(tmp_path / name, host, *words))
+    def run(*words: str, name: str = "server", script: Path = MINI_SERVER, timers: str = "") -> Server:
+        servers.append(Server(tmp_path / name, script, words, timers))
         return servers[-1]
 
     yield run

@@ -98,7 +98,10 @@ class Console:
             return self._ended_at_terminal(deadline)
         while self._read(deadline):
             pass
-        return self.process.wait(max(0.0, deadline - time.monotonic()))
+        try:
+            return self.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end.\nout: {self.out!r}\nerr: {self.err!r}") from None
 
     def _ended_at_terminal(self, deadline: float) -> int:
         # This side holds the terminal open, so that its end is no end of file here.

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from conftest import ROOT, Server, Start
+from conftest import ROOT, SILENT_SERVER, Server, Start
 from console import END_OF_FILE, INTERRUPT, Console
 
 Serve = Callable[..., Server]
@@ -366,6 +366,15 @@ def test_a_signal_says_goodbye(start: Start, serve: Serve, number: signal.Signal
     console.signal(number)
     assert console.ended() == 0
     assert named(console, "closed")[0]["code"] == "NORMAL"
+
+
+def test_silence_is_told_apart_from_death(start: Start, serve: Serve) -> None:
+    server = serve(script=SILENT_SERVER, timers="ping_after_ms=50,dead_after_ms=200")
+    console = start("prosa-client", "--json", server.address)
+    assert console.ended() == 5
+    (gone,) = named(console, "disconnected")
+    assert gone["how"] == "silence"
+    assert gone["reason"] == "the server fell silent for 200 ms"
 
 
 def test_what_does_not_speak_prosa_is_told(start: Start) -> None:
