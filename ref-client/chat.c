@@ -40,6 +40,7 @@ struct chat {
     int fd;
     enum leaving leaving;
     bool is_decided; /* JOIN was answered, with JOINED or a refusal */
+    bool is_drained; /* no line is left of what was read */
     bool is_broken;  /* sending failed: what can still be read is read */
     bool is_stopped; /* by a signal: BYE is said at once */
     bool is_over;
@@ -264,23 +265,29 @@ static void take_line(struct chat *chat, struct prosa_bytes line)
     } else if (!prosa_text_is_valid(line)) {
         tell_own_error(chat->ui, PROSA_CODE_BAD_TEXT, "a line that is not UTF-8 text is not sent");
     } else if (!outbox_put(&chat->outbox, line)) {
-        tell_own_error(chat->ui, PROSA_CODE_INTERNAL, "too many lines wait already: one is not sent");
+        tell_own_error(chat->ui, PROSA_CODE_INTERNAL, "there is no memory: a line is not sent");
     }
 }
 
-static void take_input(struct chat *chat)
+/* Turns what was read into lines, as far as the outbox has room: the rest waits where it is. */
+static void take_lines(struct chat *chat)
 {
     struct prosa_bytes line;
-    enum lines_outcome outcome = LINES_NONE;
-    ui_read(chat->ui);
-    while (chat->leaving == STAYING && (outcome = ui_next(chat->ui, &line)) != LINES_NONE) {
-        if (outcome == LINES_TOO_LONG) {
-            tell_own_error(chat->ui, PROSA_CODE_TOO_LARGE, "a line of more than 4096 octets is not sent");
-        } else {
+    chat->is_drained = false;
+    while (chat->leaving == STAYING && outbox_has_room(&chat->outbox) && !chat->is_drained) {
+        switch (ui_next(chat->ui, &line)) {
+        case LINES_LINE:
             take_line(chat, line);
+            break;
+        case LINES_TOO_LONG:
+            tell_own_error(chat->ui, PROSA_CODE_TOO_LARGE, "a line of more than 4096 octets is not sent");
+            break;
+        case LINES_NONE:
+            chat->is_drained = true;
+            break;
         }
     }
-    if (chat->leaving == STAYING && ui_has_ended(chat->ui)) {
+    if (chat->is_drained && ui_has_ended(chat->ui)) {
         chat->leaving = LEAVING_ANSWERED;
     }
 }
@@ -342,6 +349,8 @@ static void pump(struct chat *chat, uint64_t now_ms)
         drain(chat, now_ms);
         if (!chat->is_over) {
             publish_waiting(chat);
+            take_lines(chat);
+            publish_waiting(chat);
             leave_if_due(chat, now_ms);
             drain(chat, now_ms);
         }
@@ -353,7 +362,7 @@ static void wait_once(struct chat *chat)
 {
     const bool wants_out = !chat->is_broken && prosa_client_session_send_peek(&chat->session).size > 0;
     /* A full outbox stops the reading: what is typed waits outside. */
-    const bool wants_lines = chat->leaving == STAYING && outbox_has_room(&chat->outbox);
+    const bool wants_lines = chat->leaving == STAYING && chat->is_drained;
     struct pollfd fds[] = {
         {.fd = chat->fd, .events = (short)(POLLIN | (wants_out ? POLLOUT : 0))},
         {.fd = wants_lines ? STDIN_FILENO : -1, .events = POLLIN},
@@ -371,7 +380,7 @@ static void wait_once(struct chat *chat)
         receive(chat, now_ms);
     }
     if (ready > 0 && fds[1].revents != 0) {
-        take_input(chat);
+        ui_read(chat->ui);
     }
     prosa_client_session_tick(&chat->session, now_ms);
 }
