@@ -230,7 +230,7 @@ int main(int argc, char **argv)
         return fail(EXIT_FAILED, "libsodium is unfit, or /dev/null is not there");
     }
     if (!open_key(&server, why)) {
-        return fail(EXIT_FAILED, why);
+        return fail(EXIT_SETTINGS, why);
     }
     server.config.features = PROSA_FEATURE_LIVENESS;
     server.config.limits = server.settings.limits;
