@@ -20,7 +20,10 @@ Event = dict[str, Any]
 
 
 class Client:
-    """One life of the client; `data` is its folder, to be handed on to the next life."""
+    """One life of the client; `data` is its folder, to be handed on to the next life.
+
+    `room` may be empty: then PROSA_ROOM is not set. `changes` are other settings, by their name.
+    """
 
     def __init__(
         self,
@@ -31,21 +34,22 @@ class Client:
         nick: str = "alice",
         room: str = "@host",
         data: Path | None = None,
+        **changes: str,
     ) -> None:
         self.case = case
         self.nick = nick
         self.data = data or case.settings.folder("client")
         self.events: list[Event] = []
-        self.program: Program = spawn(
-            case.settings, "client", client_values(case.settings, host, port, self.data, nick, room)
-        )
+        self.printed: list[str] = []
+        values = client_values(case.settings, host, port, self.data, nick, room)
+        self.program: Program = spawn(case.settings, "client", {**values, **changes})
         self._watched = case.watch(self.program)
         case.transcript.add("the suite", Kind.PROGRAM, f"starts the client for {host}:{port}")
 
-    def type_line(self, line: str) -> None:
-        """Type a line, as a person would."""
+    def type_line(self, line: str, *, may_be_gone: bool = False) -> None:
+        """Type a line, as a person would; `may_be_gone`: the client may have ended already."""
         self.case.transcript.add("the person", Kind.TYPED, repr(line))
-        if not self.program.type_line(line, self.case.seconds()):
+        if not self.program.type_line(line, self.case.seconds()) and not may_be_gone:
             raise Violation(
                 "the client does not read its stdin",
                 expected="lines on stdin are taken [CON-08]",
@@ -97,6 +101,7 @@ class Client:
 
     def _take(self, line: str) -> Event:
         self.case.transcript.add("the client", Kind.PRINTED, line[:200])
+        self.printed.append(line)
         try:
             event = json.loads(line)
         except json.JSONDecodeError:
@@ -111,6 +116,12 @@ class Client:
         return event
 
     # --- its end ---
+
+    def said(self) -> list[str]:
+        """Every line of its stdout and stderr, once it has ended."""
+        self.events_until_end()
+        self.program.end()
+        return [*self.printed, *self.program.stderr_since()]
 
     def expect_exit(self, code: int) -> Ended:
         self._watched.end_expected = True

@@ -10,6 +10,7 @@ import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,26 @@ ROLES = ("codec", "server", "client")
 ANSWERS = ("operator", "echo")
 NOT_THERE = 89  # exit code of a program that does not have the level [CON-03]
 BAD_SETTINGS = 2
+RESERVED_EXITS = frozenset({125, 126, 127, 137})  # of shells and engines [CON-04]
 PLACEHOLDERS = ("host", "port", "data", "level", "timers", "nick", "room")
+
+
+class ClientExit(IntEnum):
+    """How a client ends [CON-12]; 89 is NOT_THERE."""
+
+    GOOD = 0
+    PROTOCOL = 1
+    SETTINGS = 2
+    NO_CONNECTION = 3
+    AUTHENTICATION = 4
+    VANISHED = 5
+    WENT_AWAY = 6
+
+
+def exit_after(code: int) -> ClientExit:
+    """The exit code of a client that got or sent a fatal ERROR, or got a BYE, with this code [ERR-09]."""
+    by_class = {2: ClientExit.AUTHENTICATION, 6: ClientExit.WENT_AWAY}
+    return by_class.get(code >> 8, ClientExit.PROTOCOL)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@
     fresh_server      one of its own, for tests that end or kill it
     scripted_server   a scripted server for the client under test
     start_client      starts the client under test: start_client(scripted_server, nick="bob")
+    newcomer          a client under test that has said HELLO to the scripted server
+    chat              one that has joined @host there, and has had one question answered
     codec_program     the codec under test
     case              the test itself: transcript, random numbers, deadlines
 """
@@ -17,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from prosa_conformance.case import Case
+from prosa_conformance.chat import Chat
 from prosa_conformance.client import Client
 from prosa_conformance.codec_subject import Codec, CodecProcess
 from prosa_conformance.peer import Peer
@@ -103,14 +106,36 @@ def start_client(case: Case) -> Iterator[StartClient]:
     clients: list[Client] = []
 
     def start(
-        server: ScriptedServer, *, nick: str = "alice", room: str = "@host", data: Path | None = None
+        server: ScriptedServer,
+        *,
+        nick: str = "alice",
+        room: str = "@host",
+        data: Path | None = None,
+        **changes: str,
     ) -> Client:
-        clients.append(Client(case, server.host, server.port, nick=nick, room=room, data=data))
+        clients.append(Client(case, server.host, server.port, nick=nick, room=room, data=data, **changes))
         return clients[-1]
 
     yield start
     for client in clients:
         client.program.end()
+
+
+@pytest.fixture
+def newcomer(scripted_server: ScriptedServer, start_client: StartClient) -> Chat:
+    """A client that has connected and sent HELLO; another life of it was served well before."""
+    start = len(scripted_server.case.transcript.events)
+    Chat.begin(scripted_server, start_client(scripted_server)).leave()
+    scripted_server.case.transcript.fold(start, "a good server is served well by another life of the client")
+    return Chat.meet(scripted_server, start_client(scripted_server))
+
+
+@pytest.fixture
+def chat(scripted_server: ScriptedServer, start_client: StartClient) -> Chat:
+    """A client that has joined @host, asked one question and shown its answer."""
+    chat = Chat.begin(scripted_server, start_client(scripted_server))
+    chat.exchange()
+    return chat
 
 
 @pytest.fixture

@@ -82,5 +82,5 @@ def client_values(settings: Settings, host: str, port: int, data: Path, nick: st
         "level": settings.level,
         "timers": "",
         "nick": nick,
-        "room": room,
+        **({"room": room} if room else {}),
     }

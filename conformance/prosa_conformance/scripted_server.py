@@ -7,6 +7,7 @@ receives checks what a server would check; each step that sends can be told to l
 
 from __future__ import annotations
 
+import select
 import socket
 import time
 from collections.abc import Iterable
@@ -65,7 +66,7 @@ class ScriptedServer:
         return f"{self.host}:{self.port}"
 
     def listen(self) -> None:
-        listener = socket.socket()
+        listener = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((self.host, self.port))
@@ -80,6 +81,11 @@ class ScriptedServer:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+
+    @property
+    def has_caller(self) -> bool:
+        """Whether somebody has connected whom nobody has accepted yet."""
+        return self._listener is not None and bool(select.select([self._listener], [], [], 0)[0])
 
     def accept(self, program: Program | None = None, name: str = "server") -> Session:
         """Wait for a connection; fails at once when the program that should come has ended."""
@@ -185,8 +191,8 @@ class Session(Endpoint):
         self.nick = str(auth.value("nick"))
         return auth
 
-    def welcome(self) -> None:
-        self.send(codec.frame("WELCOME", session=len(self.server.sessions), time=_now_ms()))
+    def welcome(self, *, extra: Iterable[RawField] = ()) -> None:
+        self.send(codec.frame("WELCOME", extra=extra, session=len(self.server.sessions), time=_now_ms()))
         self.cap = self.server.limits["max_frame"]
 
     def handshake(self) -> Session:
@@ -255,15 +261,19 @@ class Session(Endpoint):
         room.last_counter += 1
         return publish
 
-    def deliver(self, message: Frame, *, extra: Iterable[RawField] = (), **changes: Any) -> Frame:
-        """Send a message as DELIVER with the next room_seq; `changes` in the server's zone."""
+    def make_deliver(self, message: Frame, *, extra: Iterable[RawField] = (), **changes: Any) -> Frame:
+        """The DELIVER of a message with the next room_seq; `changes` in the server's zone."""
         room = self.room
         room.head_seq += 1
         if message.value("author_key") == self.client_key:
             room.seq_of[message.number("counter")] = room.head_seq
         values: dict[str, Any] = {"room_seq": room.head_seq, "server_time": _now_ms(), **changes}
         fields = [codec.field_value(name, value) for name, value in values.items() if value is not None]
-        frame = Frame(codec.frame("DELIVER").type, message.fields).plus(*fields, *extra)
+        return Frame(codec.frame("DELIVER").type, message.fields).plus(*fields, *extra)
+
+    def deliver(self, message: Frame, *, extra: Iterable[RawField] = (), **changes: Any) -> Frame:
+        """Send a message as DELIVER; see make_deliver."""
+        frame = self.make_deliver(message, extra=extra, **changes)
         self.send(frame)
         return frame
 
@@ -292,19 +302,21 @@ class Session(Endpoint):
         message = codec.frame("PUBLISH", extra=extra, **values)
         return message if "author_sig" in changes else crypto.sign_message(seed or self.server.seed, message)
 
-    def ack(self, acked: int | None = None, limit: int | None = None) -> None:
-        """ACK what was published so far; the limit stays unless one is given."""
+    def make_ack(self, acked: int | None = None, limit: int | None = None) -> Frame:
+        """An ACK of what was published so far; the limit stays unless one is given."""
         room = self.room
         acked = room.last_counter if acked is None else acked
-        self.send(
-            codec.frame(
-                "ACK",
-                room_id=room.id,
-                limit_counter=acked if limit is None else limit,
-                acked_counter=acked,
-                acked_seq=room.seq_of.get(acked, 0),
-            )
+        return codec.frame(
+            "ACK",
+            room_id=room.id,
+            limit_counter=acked if limit is None else limit,
+            acked_counter=acked,
+            acked_seq=room.seq_of.get(acked, 0),
         )
+
+    def ack(self, acked: int | None = None, limit: int | None = None) -> None:
+        """Send an ACK; see make_ack."""
+        self.send(self.make_ack(acked, limit))
 
     def take_question(self, **fields: Any) -> Frame:
         """Wait for a PUBLISH, deliver it back and acknowledge it; the limit is not raised."""
@@ -313,9 +325,13 @@ class Session(Endpoint):
         self.ack()
         return publish
 
+    def make_answer(self, question: Frame, text: Value, **changes: Any) -> Frame:
+        """A signed answer to the question; see make_message."""
+        return self.make_message(text, reply_to=crypto.message_id(question), **changes)
+
     def give_answer(self, question: Frame, text: str) -> Frame:
         """The signed answer's DELIVER, then the ACK that raises the limit by one."""
-        answer = self.deliver(self.make_message(text, reply_to=crypto.message_id(question)))
+        answer = self.deliver(self.make_answer(question, text))
         self.ack(limit=question.number("counter") + 1)
         return answer
 

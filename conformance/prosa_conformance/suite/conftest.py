@@ -3,8 +3,10 @@
 
 from prosa_conformance.fixtures import (  # noqa: F401
     case,
+    chat,
     codec_program,
     fresh_server,
+    newcomer,
     pool,
     scripted_server,
     server,
