@@ -100,13 +100,13 @@ static int connect_one(const struct addrinfo *address)
     return problem;
 }
 
-/* Adds "; ADDRESS: reason" to the words, as far as there is room. */
-static void blame(const struct addrinfo *address, int problem, char *why, size_t why_size)
+/* Adds "ADDRESS: reason" to the words, as far as there is room. */
+static void blame(const struct addrinfo *address, bool is_first, int problem, char *why, size_t why_size)
 {
     char text[ADDRESS_SIZE];
     const size_t used = strlen(why);
     address_print(address, text);
-    snprintf(why + used, why_size - used, "; %s: %s", text, strerror(problem));
+    snprintf(why + used, why_size - used, "%s %s: %s", is_first ? ":" : ";", text, strerror(problem));
 }
 
 enum net_outcome net_connect(const char *host, uint16_t port, int *fd, char *why, size_t why_size)
@@ -133,7 +133,7 @@ enum net_outcome net_connect(const char *host, uint16_t port, int *fd, char *why
             snprintf(why, why_size, "stopped while connecting");
             outcome = NET_STOPPED;
         } else {
-            blame(at, -result, why, why_size);
+            blame(at, at == found, -result, why, why_size);
         }
     }
     freeaddrinfo(found);

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from conftest import ROOT, SILENT_SERVER, Server, Start
-from console import END_OF_FILE, INTERRUPT, Console
+from console import CHUNK, END_OF_FILE, INTERRUPT, Console
 
 Serve = Callable[..., Server]
 
@@ -336,6 +336,29 @@ def test_end_of_file_waits_for_the_answer(start: Start, serve: Serve) -> None:
     assert re.fullmatch(r"\d\d:\d\d:\d\d host#[0-9a-f]{4} ✓ ↳ one answer", answer)
 
 
+def test_a_question_without_an_answer_is_told_and_the_next_one_is_sent(start: Start, serve: Serve) -> None:
+    server = serve()
+    server.console.close_stdin()
+    console = start("prosa-client", "--json", server.address)
+    console.type("is anybody there?\nnobody?\n")
+    console.close_stdin()
+    assert console.ended() == 0
+    errors = [(event["from"], event["code"], event["counter"]) for event in named(console, "error")]
+    assert errors == [("server", "NO_ANSWER", "1"), ("server", "NO_ANSWER", "2")]
+    assert named(console, "closed")[0]["unsent"] == 0
+
+
+def test_a_refused_room_is_told_and_its_lines_are_counted(start: Start, serve: Serve) -> None:
+    server = serve()
+    console = start("prosa-client", "--json", "--room", "lobby", server.address)
+    console.line("hello, lobby")
+    console.close_stdin()
+    assert console.ended() == 1
+    (error,) = named(console, "error")
+    assert (error["from"], error["code"], error["room"]) == ("server", "NO_ROOM", "lobby")
+    assert named(console, "closed")[0]["unsent"] == 1
+
+
 # --- how it ends ---
 
 
@@ -375,6 +398,20 @@ def test_silence_is_told_apart_from_death(start: Start, serve: Serve) -> None:
     (gone,) = named(console, "disconnected")
     assert gone["how"] == "silence"
     assert gone["reason"] == "the server fell silent for 200 ms"
+
+
+@pytest.mark.parametrize(("is_read", "how"), [(True, "eof"), (False, "reset")])
+def test_a_server_that_vanishes_in_the_handshake(start: Start, is_read: bool, how: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        console = start("prosa-client", "--json", "127.0.0.1:{}".format(listener.getsockname()[1]))
+        peer, _ = listener.accept()
+        with peer:
+            peer.recv(CHUNK, 0 if is_read else socket.MSG_PEEK)
+        # Closing with octets that were not read makes TCP send a reset.
+        assert console.ended() == 5
+    (gone,) = named(console, "disconnected")
+    assert gone["how"] == how
+    assert "vanished" in gone["reason"]
 
 
 def test_what_does_not_speak_prosa_is_told(start: Start) -> None:
