@@ -71,7 +71,7 @@ static void meet(struct chat *chat, uint64_t now_ms)
 {
     const uint8_t *key = prosa_client_session_server_key(&chat->session);
     char fingerprint[FINGERPRINT_TEXT_SIZE];
-    char why[512];
+    char why[1024];
 
     if (!pins_add(chat->pins, chat->settings->target, key, why, sizeof why)) {
         ui_say(chat->ui, REPORT_ALARM, "%s", why);
@@ -125,11 +125,7 @@ static void end(struct chat *chat, const struct prosa_ended *ended)
     const struct farewell farewell = farewell_of(ended, limits->dead_after_ms);
 
     if (ended->how == PROSA_ENDING_ERROR) {
-        const struct report report = {.kind = REPORT_ERROR,
-                                      .from_server = ended->from_peer,
-                                      .code = ended->code,
-                                      .reason = ended->reason};
-        ui_report(chat->ui, &report);
+        tell_fatal(chat->ui, ended);
     }
     if (ended->code == PROSA_CODE_PIN_MISMATCH && !ended->from_peer) {
         tell_mismatch(chat->ui, chat->settings->target, chat->pins, chat->config.pinned_key,
@@ -188,11 +184,11 @@ static void handle(struct chat *chat, const struct prosa_client_event *event, ui
     case PROSA_CLIENT_ENDED:
         end(chat, &event->ended);
         break;
-    case PROSA_CLIENT_LEFT:     /* this client leaves no room, */
-    case PROSA_CLIENT_COVERED:  /* offers no audit, */
-    case PROSA_CLIENT_CONFLICT: /* */
-    case PROSA_CLIENT_PONG:     /* and asks for no barrier */
-        break;
+    case PROSA_CLIENT_LEFT:
+    case PROSA_CLIENT_COVERED:
+    case PROSA_CLIENT_CONFLICT:
+    case PROSA_CLIENT_PONG:
+        break; /* this client leaves no room, offers no audit, and asks for no barrier */
     }
 }
 
@@ -322,10 +318,16 @@ static bool send_some(struct chat *chat, uint64_t now_ms)
     return n > 0;
 }
 
+/* Nobody hears what is told any more: that counts as a signal to stop. */
+static bool has_lost_ui(const struct chat *chat)
+{
+    return ui_is_gone() && !chat->is_stopped;
+}
+
 static void heed_signals(struct chat *chat, uint64_t now_ms)
 {
     const struct signals_seen seen = signals_seen();
-    const bool is_stopped = seen.stops != chat->seen.stops || (ui_is_gone() && !chat->is_stopped);
+    const bool is_stopped = seen.stops != chat->seen.stops || has_lost_ui(chat);
     if (seen.resizes != chat->seen.resizes) {
         ui_resize(chat->ui);
     }
@@ -358,6 +360,16 @@ static void pump(struct chat *chat, uint64_t now_ms)
     ui_set_waiting(chat->ui, chat->outbox.count + under_way(chat));
 }
 
+/* Milliseconds until the session wants to be asked; UINT64_MAX for never. */
+static uint64_t time_left(const struct chat *chat, uint64_t now_ms)
+{
+    const uint64_t deadline_ms = prosa_client_session_deadline_ms(&chat->session);
+    if (has_lost_ui(chat) || deadline_ms <= now_ms) {
+        return 0;
+    }
+    return deadline_ms == PROSA_NEVER ? UINT64_MAX : deadline_ms - now_ms;
+}
+
 static void wait_once(struct chat *chat)
 {
     const bool wants_out = !chat->is_broken && prosa_client_session_send_peek(&chat->session).size > 0;
@@ -367,14 +379,9 @@ static void wait_once(struct chat *chat)
         {.fd = chat->fd, .events = (short)(POLLIN | (wants_out ? POLLOUT : 0))},
         {.fd = wants_lines ? STDIN_FILENO : -1, .events = POLLIN},
     };
-    const uint64_t deadline_ms = prosa_client_session_deadline_ms(&chat->session);
-    uint64_t now_ms = clock_now_ms();
-    const uint64_t timeout_ms = deadline_ms == PROSA_NEVER ? UINT64_MAX
-                                : deadline_ms > now_ms     ? deadline_ms - now_ms
-                                                           : 0;
-
+    const uint64_t timeout_ms = time_left(chat, clock_now_ms());
     const int ready = signals_poll(fds, sizeof fds / sizeof fds[0], timeout_ms);
-    now_ms = clock_now_ms();
+    const uint64_t now_ms = clock_now_ms();
     heed_signals(chat, now_ms);
     if (ready > 0 && (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
         receive(chat, now_ms);

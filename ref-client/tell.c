@@ -59,6 +59,18 @@ void tell_received(struct ui *ui, const struct prosa_error *error, struct prosa_
     ui_report(ui, &report);
 }
 
+void tell_fatal(struct ui *ui, const struct prosa_ended *ended)
+{
+    const char *meaning = prosa_status_text((enum prosa_status)(-(int)ended->code));
+    const struct report report = {
+        .kind = REPORT_ERROR,
+        .from_server = ended->from_peer,
+        .code = ended->code,
+        .reason = ended->reason.size > 0 ? ended->reason : prosa_bytes_of_string(meaning),
+    };
+    ui_report(ui, &report);
+}
+
 void tell_own_error(struct ui *ui, uint16_t code, const char *reason)
 {
     const struct report report = {

@@ -19,6 +19,9 @@ void tell_unshown(struct ui *ui, const struct prosa_client_event *unshown);
 /* An ERROR that does not end the connection; `room` may be empty. */
 void tell_received(struct ui *ui, const struct prosa_error *error, struct prosa_bytes room);
 
+/* The ERROR that ended the session, sent or received. */
+void tell_fatal(struct ui *ui, const struct prosa_ended *ended);
+
 /* A fault that this client found, in its input or its settings. */
 void tell_own_error(struct ui *ui, uint16_t code, const char *reason);
 
