@@ -20,6 +20,7 @@ from prosa_conformance.case import START_S, Case
 from prosa_conformance.codec import Frame, RawField
 from prosa_conformance.endpoint import Endpoint
 from prosa_conformance.kinds import Value
+from prosa_conformance.match import describe
 from prosa_conformance.outcome import Inconclusive, Violation
 from prosa_conformance.process import Program
 from prosa_conformance.registry import GREASE_TAGS, LIMITS, TIMERS
@@ -125,6 +126,7 @@ class Session(Endpoint):
         super().__init__(server.case, sock, name, "client")
         self.server = server
         self.grease = True
+        self.piecewise = False
         self._hello: Frame | None = None
         self.challenge_octets = b""
         self.nick = ""
@@ -143,6 +145,13 @@ class Session(Endpoint):
         if self._room is None:
             raise LookupError("room comes after accept_join")
         return self._room
+
+    def send(self, frame: Frame | Faulty) -> None:
+        """As an endpoint sends it; `piecewise`: every octet in a segment of its own."""
+        if self.piecewise and isinstance(frame, Frame):
+            self.put_piecewise(codec.encode(frame), describe(frame))
+        else:
+            super().send(frame)
 
     # --- handshake, step by step ---
 
