@@ -104,8 +104,9 @@ bool answerer_ask(struct answerer *answerer, const struct question *question)
 
 static void discard_of(struct list *list, const void *asker)
 {
-    LIST_EACH(list, struct pending, pending)
+    LIST_EACH(at, list)
     {
+        struct pending *pending = at->of;
         if (pending->verdict.question.asker == asker) {
             discard(pending);
         }
@@ -116,8 +117,9 @@ void answerer_forget(struct answerer *answerer, const void *asker)
 {
     discard_of(&answerer->waiting, asker);
     discard_of(&answerer->decided, asker);
-    LIST_EACH(&answerer->runs, struct pending, pending)
+    LIST_EACH(at, &answerer->runs)
     {
+        struct pending *pending = at->of;
         if (pending->verdict.question.asker == asker) {
             pending->forgotten = true;
             command_kill(&pending->command);
@@ -130,8 +132,9 @@ bool answerer_reply(struct answerer *answerer, struct prosa_bytes nick, struct p
     if (answerer->mode != ANSWER_CONSOLE) {
         return false;
     }
-    LIST_EACH(&answerer->waiting, struct pending, pending)
+    LIST_EACH(at, &answerer->waiting)
     {
+        struct pending *pending = at->of;
         if (nick.size == 0 ||
             prosa_bytes_equal(nick, prosa_bytes_of_string(pending->verdict.question.nick))) {
             decide(answerer, pending, text);
@@ -143,17 +146,20 @@ bool answerer_reply(struct answerer *answerer, struct prosa_bytes nick, struct p
 
 void answerer_fini(struct answerer *answerer)
 {
-    LIST_EACH(&answerer->runs, struct pending, pending)
+    LIST_EACH(at, &answerer->runs)
     {
+        struct pending *pending = at->of;
         command_fini(&pending->command, answerer->loop);
         discard(pending);
     }
-    LIST_EACH(&answerer->waiting, struct pending, pending)
+    LIST_EACH(at, &answerer->waiting)
     {
+        struct pending *pending = at->of;
         discard(pending);
     }
-    LIST_EACH(&answerer->decided, struct pending, pending)
+    LIST_EACH(at, &answerer->decided)
     {
+        struct pending *pending = at->of;
         discard(pending);
     }
 }
@@ -164,8 +170,9 @@ void answerer_operator_leaves(struct answerer *answerer)
     if (answerer->mode != ANSWER_CONSOLE) {
         return;
     }
-    LIST_EACH(&answerer->waiting, struct pending, pending)
+    LIST_EACH(at, &answerer->waiting)
     {
+        struct pending *pending = at->of;
         decide_nobody(answerer, pending);
     }
 }
@@ -184,8 +191,9 @@ void answerer_pump(struct answerer *answerer, const struct loop_event *event)
 void answerer_reap(struct answerer *answerer)
 {
     struct prosa_bytes text;
-    LIST_EACH(&answerer->runs, struct pending, pending)
+    LIST_EACH(at, &answerer->runs)
     {
+        struct pending *pending = at->of;
         if (!command_reap(&pending->command, answerer->loop, &text)) {
             continue;
         }

@@ -17,7 +17,7 @@ enum answer_mode { ANSWER_ECHO, ANSWER_CONSOLE, ANSWER_COMMAND };
 
 /* `id` is the message's, `key` its author's. */
 struct question {
-    const void *asker;
+    void *asker;
     uint64_t counter;
     uint8_t id[PROSA_HASH_SIZE], key[PROSA_KEY_SIZE];
     char nick[NICK_SIZE];

@@ -39,12 +39,14 @@ static void remove_conn(struct clients *clients, struct conn *conn, bool reset)
 
 void clients_fini(struct clients *clients)
 {
-    LIST_EACH(&clients->strangers, struct conn, conn)
+    LIST_EACH(at, &clients->strangers)
     {
+        struct conn *conn = at->of;
         remove_conn(clients, conn, false);
     }
-    LIST_EACH(&clients->members, struct conn, conn)
+    LIST_EACH(at, &clients->members)
     {
+        struct conn *conn = at->of;
         remove_conn(clients, conn, false);
     }
 }
@@ -55,8 +57,9 @@ static bool make_place(struct clients *clients)
     if (clients->stranger_count < STRANGERS_MAX) {
         return true;
     }
-    LIST_EACH(&clients->strangers, struct conn, conn)
+    LIST_EACH(at, &clients->strangers)
     {
+        struct conn *conn = at->of;
         if (!prosa_server_session_saw_hello(&conn->session)) {
             log_event(LOG_LEVEL_WARN, "stranger-evicted", "address=%s", conn->address);
             remove_conn(clients, conn, false);
@@ -118,8 +121,9 @@ void clients_pump(struct clients *clients, const struct loop_event *event)
 /* A newer session of the same key takes over [END-14]. */
 static void replace_older(struct clients *clients, const struct conn *newer, const uint8_t *key)
 {
-    LIST_EACH(&clients->members, struct conn, conn)
+    LIST_EACH(at, &clients->members)
     {
+        struct conn *conn = at->of;
         if (conn != newer && prosa_server_session_ready(&conn->session) &&
             memcmp(prosa_server_session_client_key(&conn->session), key, PROSA_KEY_SIZE) == 0) {
             answerer_forget(clients->answerer, conn);
@@ -198,7 +202,7 @@ static void show_question(const struct clients *clients, const struct conn *conn
 }
 
 /* What the answerer has to know, copied before the session takes its octets back. */
-static void question_init(struct question *question, const struct conn *conn,
+static void question_init(struct question *question, struct conn *conn,
                           const struct prosa_server_event *event)
 {
     *question = (struct question){.asker = conn, .counter = event->publish.counter};
@@ -314,7 +318,7 @@ static void turn(struct clients *clients, struct conn *conn)
 
 static void hand_over(struct clients *clients, const struct verdict *verdict)
 {
-    struct conn *conn = (struct conn *)(uintptr_t)verdict->question.asker;
+    struct conn *conn = verdict->question.asker;
     struct room *room = conn->host;
     const uint64_t now_ms = clients->loop->now_ms;
     const struct prosa_bytes text = prosa_bytes(verdict->text, verdict->size);
@@ -348,8 +352,9 @@ void clients_settle(struct clients *clients)
 bool clients_tell(struct clients *clients, struct prosa_bytes nick, struct prosa_bytes text)
 {
     struct conn *newest = NULL;
-    LIST_EACH(&clients->members, struct conn, conn)
+    LIST_EACH(at, &clients->members)
     {
+        struct conn *conn = at->of;
         const bool is_named = prosa_bytes_equal(nick, prosa_bytes_of_string(conn->nick));
         newest = is_named && conn->host != NULL ? conn : newest;
     }
@@ -363,8 +368,9 @@ bool clients_tell(struct clients *clients, struct prosa_bytes nick, struct prosa
 
 static void goodbye(struct clients *clients, struct list *list, uint16_t code)
 {
-    LIST_EACH(list, struct conn, conn)
+    LIST_EACH(at, list)
     {
+        struct conn *conn = at->of;
         answerer_forget(clients->answerer, conn);
         prosa_server_session_bye(&conn->session, code, clients->loop->now_ms);
         make_dirty(clients, conn);

@@ -27,7 +27,7 @@ static int spawn(pid_t *pid, const char *words, char *const *environment, int in
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    char *const argv[] = {"sh", "-c", (char *)(uintptr_t)words, NULL};
+    char *const argv[] = {"sh", "-c", (char *)words, NULL};
 
     int problem = posix_spawn_file_actions_init(&actions);
     if (problem != 0) {
@@ -115,7 +115,8 @@ static int watch(struct command *command, struct loop *loop, int input, int outp
 int command_start(struct command *command, struct loop *loop, int kind, void *owner, const char *words,
                   char *const *environment, struct prosa_bytes question, uint64_t timeout_ms)
 {
-    int in[2], out[2];
+    int in[2] = {-1, -1};
+    int out[2] = {-1, -1};
     *command = (struct command){.question = question};
     command->timer = (struct loop_source){.kind = kind, .owner = owner, .fd = -1};
     command->input = command->output = command->timer;

@@ -84,7 +84,7 @@ static ssize_t write_batch(int fd, const struct prosa_batch *batch)
 {
     struct iovec parts[PROSA_BATCH_SLICES];
     for (size_t i = 0; i < batch->count; i++) {
-        parts[i].iov_base = (void *)(uintptr_t)batch->slices[i].at;
+        parts[i].iov_base = (void *)batch->slices[i].at;
         parts[i].iov_len = batch->slices[i].size;
     }
     return writev(fd, parts, (int)batch->count);

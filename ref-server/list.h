@@ -40,9 +40,11 @@ static inline void *list_first(const struct list *head)
     return head->next->of;
 }
 
-/* Walks over all things; the body may remove the one in hand, and leaves by return, not by break. */
-#define LIST_EACH(head, type, thing)                                                                         \
-    for (struct list *at_ = (head)->next, *next_ = at_->next; at_ != (head); at_ = next_, next_ = at_->next) \
-        for (type *thing = at_->of; thing != NULL; thing = NULL)
+/* Walks over all nodes; the body may remove the one in hand. `node` is a name, so it has no parentheses. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
+#define LIST_EACH(node, head)                                                                                \
+    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);                        \
+         node = node##_next, node##_next = node->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

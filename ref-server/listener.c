@@ -13,6 +13,19 @@
 /* How long a socket rests when descriptors or memory have run out. */
 #define REST_MS 100u
 
+union address {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    struct sockaddr_storage room;
+};
+
+/* In network byte order. */
+static in_port_t *port_of(union address *address)
+{
+    return address->any.sa_family == AF_INET6 ? &address->in6.sin6_port : &address->in.sin_port;
+}
+
 static void address_format(const struct sockaddr *address, socklen_t size, char out[static ADDRESS_TEXT_SIZE])
 {
     char host[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE];
@@ -27,42 +40,32 @@ static void address_format(const struct sockaddr *address, socklen_t size, char 
 }
 
 /* IPv4 and IPv6 sockets on one name each keep to their family; `::` alone takes both. */
-static int set_options(int fd, const struct addrinfo *address)
+static int set_options(int fd, const union address *address)
 {
     const int on = 1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) { /* [END-18] */
         return -errno;
     }
-    if (address->ai_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address->ai_addr;
-        const int only = !IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+    if (address->any.sa_family == AF_INET6) {
+        const int only = !IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
         return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) != 0 ? -errno : 0;
     }
     return 0;
 }
 
-static void set_port(struct sockaddr_storage *address, uint16_t port)
-{
-    if (address->ss_family == AF_INET6) {
-        ((struct sockaddr_in6 *)(void *)address)->sin6_port = htons(port);
-    } else {
-        ((struct sockaddr_in *)(void *)address)->sin_port = htons(port);
-    }
-}
-
 /* A listening socket, or -errno. */
 static int socket_listen(const struct addrinfo *address, uint16_t port)
 {
-    struct sockaddr_storage own = {0};
+    union address own = {0};
     memcpy(&own, address->ai_addr, address->ai_addrlen);
-    set_port(&own, port);
+    *port_of(&own) = htons(port);
 
     const int fd = socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return -errno;
     }
-    int problem = set_options(fd, address);
-    if (problem == 0 && bind(fd, (struct sockaddr *)&own, address->ai_addrlen) != 0) {
+    int problem = set_options(fd, &own);
+    if (problem == 0 && bind(fd, &own.any, address->ai_addrlen) != 0) {
         problem = -errno;
     }
     if (problem == 0 && listen(fd, SOMAXCONN) != 0) {
@@ -78,14 +81,13 @@ static int socket_listen(const struct addrinfo *address, uint16_t port)
 /* Notes the name of the first socket; returns its port. */
 static uint16_t note_address(struct listener *listener, int fd)
 {
-    struct sockaddr_storage own;
+    union address own = {0};
     socklen_t size = sizeof own;
-    if (getsockname(fd, (struct sockaddr *)&own, &size) != 0) {
+    if (getsockname(fd, &own.any, &size) != 0) {
         return 0;
     }
-    address_format((struct sockaddr *)&own, size, listener->address);
-    return ntohs(own.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&own)->sin6_port
-                                           : ((struct sockaddr_in *)(void *)&own)->sin_port);
+    address_format(&own.any, size, listener->address);
+    return ntohs(*port_of(&own));
 }
 
 static int listen_on(struct listener *listener, struct loop *loop, int kind, const struct addrinfo *address,
@@ -193,13 +195,13 @@ void listener_fini(struct listener *listener, struct loop *loop)
 
 int listener_accept(struct loop *loop, struct loop_source *source, char address[static ADDRESS_TEXT_SIZE])
 {
-    struct sockaddr_storage peer;
+    union address peer = {0};
     socklen_t size = sizeof peer;
     const int on = 1;
 
-    const int fd = accept4(source->fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd = accept4(source->fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-        address_format((struct sockaddr *)&peer, size, address);
+        address_format(&peer.any, size, address);
         if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0) {
             return fd;
         }

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,14 @@ class Asker:
                 return None
 
 
+Serve = Callable[..., Served]
+Ask = Callable[..., Asker]
+
+
 @pytest.fixture
-def serve(start: Start, tmp_path: Path):  # noqa: ANN201 (a function of the words)
+def serve(start: Start, tmp_path: Path) -> Serve:
+    """serve("--answer", "echo", terminal=False) -> a server that is READY."""
+
     def run(*words: str, **settings: Any) -> Served:
         data = str(tmp_path / "server")
         return Served(start("prosa-server", "--port", "0", "--data", data, *words, **settings))
@@ -77,7 +84,9 @@ def serve(start: Start, tmp_path: Path):  # noqa: ANN201 (a function of the word
 
 
 @pytest.fixture
-def ask(start: Start, tmp_path: Path):  # noqa: ANN201
+def ask(start: Start, tmp_path: Path) -> Ask:
+    """ask(server, "ada") -> a client that has joined `@host`."""
+
     def run(server: Served, nick: str = "ada") -> Asker:
         return Asker(start, server, nick, tmp_path)
 
@@ -142,7 +151,7 @@ def test_a_level_it_does_not_have_ends_with_89_before_anything_else(
 # --- the key ---
 
 
-def test_the_first_start_makes_a_private_key_and_the_second_keeps_it(serve, tmp_path: Path) -> None:
+def test_the_first_start_makes_a_private_key_and_the_second_keeps_it(serve: Serve, tmp_path: Path) -> None:
     for _ in range(2):
         server = serve()
         server.console.expect("fingerprint ", "err")
@@ -189,7 +198,7 @@ def test_a_key_that_is_a_folder_is_named(start: Start, tmp_path: Path) -> None:
 # --- listening ---
 
 
-def test_a_port_in_use_is_named(serve, start: Start, tmp_path: Path) -> None:
+def test_a_port_in_use_is_named(serve: Serve, start: Start, tmp_path: Path) -> None:
     server = serve()
     console = start("prosa-server", "--port", str(server.port), "--data", str(tmp_path / "server"))
     assert console.ended() == 3
@@ -220,7 +229,7 @@ def has_ipv6() -> bool:
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
 @pytest.mark.parametrize(("host", "reached"), [("::1", ["::1"]), ("::", ["::1", "127.0.0.1"])])
-def test_ipv6_alone_or_both_families(serve, host: str, reached: list[str]) -> None:
+def test_ipv6_alone_or_both_families(serve: Serve, host: str, reached: list[str]) -> None:
     server = serve("--host", host)
     assert server.address == f"[{host}]:{server.port}"
     for address in reached:
@@ -228,7 +237,7 @@ def test_ipv6_alone_or_both_families(serve, host: str, reached: list[str]) -> No
     server.stop()
 
 
-def test_the_same_port_again_at_once(serve, ask) -> None:
+def test_the_same_port_again_at_once(serve: Serve, ask: Ask) -> None:
     """The server said goodbye first, so its side of the connection is in TIME_WAIT."""
     server = serve("--answer", "echo")
     client = ask(server)
@@ -242,7 +251,7 @@ def test_the_same_port_again_at_once(serve, ask) -> None:
 # --- answers of a program ---
 
 
-def test_a_program_answers_and_knows_who_asks(serve, ask) -> None:
+def test_a_program_answers_and_knows_who_asks(serve: Serve, ask: Ask) -> None:
     server = serve("--answer", 'tr a-z A-Z; echo " $PROSA_ASKER_NICK $PROSA_ASKER_COUNTER $PROSA_ASKER_KEY"')
     client = ask(server)
     for counter in (1, 2):
@@ -264,7 +273,9 @@ def test_a_program_answers_and_knows_who_asks(serve, ask) -> None:
         "no-such-program-anywhere",
     ],
 )
-def test_what_is_no_answer_is_told_and_the_next_question_is_taken(serve, ask, command: str) -> None:
+def test_what_is_no_answer_is_told_and_the_next_question_is_taken(
+    serve: Serve, ask: Ask, command: str
+) -> None:
     server = serve("--answer", f'if [ "$PROSA_ASKER_COUNTER" = 1 ]; then {command}; else cat; fi')
     client = ask(server)
     assert client.ask("first") is None
@@ -272,19 +283,19 @@ def test_what_is_no_answer_is_told_and_the_next_question_is_taken(serve, ask, co
     server.stop()
 
 
-def test_the_longest_answer_loses_its_line_end_alone(serve, ask) -> None:
+def test_the_longest_answer_loses_its_line_end_alone(serve: Serve, ask: Ask) -> None:
     server = serve("--answer", "head -c 4095 /dev/zero | tr '\\0' x; printf '\\n\\n'")
     assert ask(server).ask("as long as it gets") == "x" * 4095 + "\n"
     server.stop()
 
 
-def test_a_program_that_does_not_read_its_question_answers_all_the_same(serve, ask) -> None:
+def test_a_program_that_does_not_read_its_question_answers_all_the_same(serve: Serve, ask: Ask) -> None:
     server = serve("--answer", "exec 0<&-; echo no")
     assert ask(server).ask("q" * 4096) == "no"
     server.stop()
 
 
-def test_a_program_that_takes_too_long_is_killed(serve, ask, tmp_path: Path) -> None:
+def test_a_program_that_takes_too_long_is_killed(serve: Serve, ask: Ask, tmp_path: Path) -> None:
     """It and its child hold a pipe open: whoever reads it sees when both are gone."""
     pipe = tmp_path / "alive"
     os.mkfifo(pipe)
@@ -296,7 +307,7 @@ def test_a_program_that_takes_too_long_is_killed(serve, ask, tmp_path: Path) -> 
     server.stop()
 
 
-def test_the_program_of_a_client_that_is_gone_is_killed(serve, ask, tmp_path: Path) -> None:
+def test_the_program_of_a_client_that_is_gone_is_killed(serve: Serve, ask: Ask, tmp_path: Path) -> None:
     pipe = tmp_path / "alive"
     os.mkfifo(pipe)
     server = serve("--answer", f"exec 9>{pipe}; echo begun >&9; exec sleep 600")
@@ -309,7 +320,7 @@ def test_the_program_of_a_client_that_is_gone_is_killed(serve, ask, tmp_path: Pa
     server.stop()
 
 
-def test_a_slow_program_keeps_nobody_waiting(serve, ask, tmp_path: Path) -> None:
+def test_a_slow_program_keeps_nobody_waiting(serve: Serve, ask: Ask, tmp_path: Path) -> None:
     pipe = tmp_path / "release"
     os.mkfifo(pipe)
     server = serve("--answer", f'read q; if [ "$q" = slow ]; then cat {pipe}; else echo "$q"; fi')
@@ -322,7 +333,7 @@ def test_a_slow_program_keeps_nobody_waiting(serve, ask, tmp_path: Path) -> None
     server.stop()
 
 
-def test_more_askers_than_programs_at_once(serve, ask, tmp_path: Path) -> None:
+def test_more_askers_than_programs_at_once(serve: Serve, ask: Ask, tmp_path: Path) -> None:
     """Each program takes one line from the pipe, an empty one, since shells read octet by octet."""
     pipe = tmp_path / "release"
     os.mkfifo(pipe)
@@ -341,7 +352,7 @@ def test_more_askers_than_programs_at_once(serve, ask, tmp_path: Path) -> None:
 # --- the operator ---
 
 
-def test_the_operator_sees_who_asks_and_answers(serve, ask) -> None:
+def test_the_operator_sees_who_asks_and_answers(serve: Serve, ask: Ask) -> None:
     server = serve()
     ada, bob = ask(server, "ada"), ask(server, "bob")
     ada.console.line("one \u202e\u200b\u0085 two\\")
@@ -369,7 +380,9 @@ def test_the_operator_sees_who_asks_and_answers(serve, ask) -> None:
         (b"@ada \xff", "1 to 4096 octets"),
     ],
 )
-def test_a_line_that_goes_nowhere_is_not_lost_in_silence(serve, ask, line: bytes, said: str) -> None:
+def test_a_line_that_goes_nowhere_is_not_lost_in_silence(
+    serve: Serve, ask: Ask, line: bytes, said: str
+) -> None:
     server = serve()
     client = ask(server)
     server.console.line(line)
@@ -379,7 +392,7 @@ def test_a_line_that_goes_nowhere_is_not_lost_in_silence(serve, ask, line: bytes
 
 
 @pytest.mark.parametrize("console", [os.devnull, "file"])
-def test_without_a_console_nobody_answers(start: Start, ask, tmp_path: Path, console: str) -> None:
+def test_without_a_console_nobody_answers(start: Start, ask: Ask, tmp_path: Path, console: str) -> None:
     (tmp_path / "file").write_text("a line before anybody asked\n")
     words = f"exec {PROGRAMS}/prosa-server --port 0 --data {tmp_path}/server <{console}"
     server = Served(start("/bin/sh", "-c", f"cd {tmp_path} && {words}"))
@@ -387,7 +400,7 @@ def test_without_a_console_nobody_answers(start: Start, ask, tmp_path: Path, con
     server.stop()
 
 
-def test_the_end_of_the_console_answers_what_is_open(serve, ask) -> None:
+def test_the_end_of_the_console_answers_what_is_open(serve: Serve, ask: Ask) -> None:
     server = serve()
     client = ask(server)
     client.console.line("anybody?")
@@ -397,7 +410,7 @@ def test_the_end_of_the_console_answers_what_is_open(serve, ask) -> None:
     assert client.ask("still nobody?") is None
 
 
-def test_ctrl_c_at_a_terminal_says_goodbye(serve, ask) -> None:
+def test_ctrl_c_at_a_terminal_says_goodbye(serve: Serve, ask: Ask) -> None:
     server = serve(terminal=True)
     client = ask(server)
     server.console.type(INTERRUPT)
@@ -405,7 +418,7 @@ def test_ctrl_c_at_a_terminal_says_goodbye(serve, ask) -> None:
     assert client.console.ended() == 6
 
 
-def test_the_log_says_how_a_client_went(serve, ask) -> None:
+def test_the_log_says_how_a_client_went(serve: Serve, ask: Ask) -> None:
     server = serve("--answer", "echo")
     polite, dead = ask(server, "polite"), ask(server, "dead")
     polite.console.line("exit")
@@ -419,7 +432,7 @@ def test_the_log_says_how_a_client_went(serve, ask) -> None:
 # --- when something runs out ---
 
 
-def test_it_survives_without_descriptors(start: Start, ask, tmp_path: Path) -> None:
+def test_it_survives_without_descriptors(start: Start, ask: Ask, tmp_path: Path) -> None:
     words = f"exec {PROGRAMS}/prosa-server --port 0 --data {tmp_path}/server --answer echo"
     server = Served(start("/bin/sh", "-c", f"ulimit -n 16 && {words}"))
     crowd = [socket.create_connection((server.host, server.port)) for _ in range(20)]
@@ -430,7 +443,7 @@ def test_it_survives_without_descriptors(start: Start, ask, tmp_path: Path) -> N
     server.stop()
 
 
-def test_strangers_who_say_nothing_give_way(serve, ask) -> None:
+def test_strangers_who_say_nothing_give_way(serve: Serve, ask: Ask) -> None:
     server = serve("--answer", "echo", "--timers", "handshake_ms=600000")
     crowd = [socket.create_connection((server.host, server.port)) for _ in range(64)]
     assert ask(server).ask("is there a place?") == "is there a place?"
