@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from prosa_conformance.case import END_S, Case, Settings, Watched
 from prosa_conformance.codec import Frame
@@ -122,11 +123,20 @@ class Server:
         if self.answers == "operator":
             self.type_line(text)
 
-    def exchange(self, peer: Peer, room: Room, question: str = "are you there?") -> tuple[Frame, Frame]:
-        """A whole question in @host: PUBLISH, its DELIVER and ACK, the answer; (question, answer)."""
-        publish = peer.publish(room, question)
+    def exchange(
+        self, peer: Peer, room: Room, question: str = "are you there?", **changes: Any
+    ) -> tuple[Frame, Frame]:
+        """A whole question in @host, `changes` as for `Peer.make_publish`; see `see_answered`."""
+        return self.see_answered(peer, peer.publish(room, question, **changes))
+
+    def see_answered(self, peer: Peer, publish: Frame, reply: str | None = None) -> tuple[Frame, Frame]:
+        """The rest of a question that was sent: its DELIVER and ACK, the answer; (question, answer)."""
+        question = str(publish.value("text"))
         delivered = peer.expect_own(publish, text=question)
-        reply = question if self.answers == "echo" else f"I am: {question}"
+        if self.answers == "echo":
+            reply = question
+        elif reply is None:
+            reply = f"I am: {question}"
         self.answer(reply)
         return delivered, peer.expect_answer(publish, reply)
 
@@ -209,6 +219,14 @@ class Server:
                 symptom="crash" if ended and ended.signal_name else "hangs",
             )
         return ended
+
+    def said(self) -> list[str]:
+        """Every line of its stdout after READY and of its stderr, once SIGTERM has ended it."""
+        self.terminate()
+        self.expect_exit(0)
+        self.program.end()
+        printed = list(iter(lambda: self.program.next_line(0), None))
+        return [*printed, *self.program.stderr_since()]
 
     def start_again(self) -> None:
         """Start the same server on the same address and data folder after its end."""
