@@ -121,14 +121,20 @@ def faults(claims: Sequence[Claim]) -> list[str]:
     return found
 
 
-def level_of(claims: Sequence[Claim]) -> str:
-    """The level or feature of a test: what it says itself, else the highest of its clauses."""
+def level_of(claims: Sequence[Claim], role: str) -> str:
+    """The level or feature of a test: what it says itself, else the highest of its clauses.
+
+    L0 is judged without a connection: a clause of L0 that a server or client shows counts as L1.
+    """
     given = next((claim.level for claim in claims if claim.level), None)
     if given is not None:
         return given
     levels = [all_clauses()[claim.id].level for claim in claims]
     features = [level for level in levels if level in FEATURES]
-    return features[0] if features else max((level for level in levels if level in LEVELS), default="L1")
+    if features:
+        return features[0]
+    highest = max((level for level in levels if level in LEVELS), default="L1")
+    return highest if role == "codec" else max(highest, "L1")
 
 
 def role_of(claims: Sequence[Claim], default: str) -> str:

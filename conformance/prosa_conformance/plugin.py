@@ -107,10 +107,11 @@ class Runner:
         timers: dict[str, int] = {}
         for mark in item.iter_markers(TIMERS_MARK):
             timers.update(mark.args[0])
+        role = role_of(claims, default_role(item))
         item.stash[CARD] = Card(
             claims=claims,
-            role=role_of(claims, default_role(item)),
-            level=level_of(claims),
+            role=role,
+            level=level_of(claims, role),
             needs=frozenset(need for claim in claims for need in claim.needs),
             timers=timers,
             is_gate=item.get_closest_marker(GATE_MARK) is not None,

@@ -117,7 +117,7 @@ def closing_words(settings: Settings, code: int, broken: Sequence[str], known: i
     name = f"{settings.subject.name}: "
     match code:
         case Exit.CONFORMS:
-            but = f", but for {known} known failures" if known else ""
+            but = f", but for {known} known failure{'s'[: known > 1]}" if known else ""
             return f"{name}CONFORMS to {settings.level} in all that was tested{but}."
         case Exit.VIOLATES:
             return f"{name}DOES NOT CONFORM. Broken: {', '.join(broken) or 'see above'}"

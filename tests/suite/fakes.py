@@ -47,6 +47,12 @@ def crashes_on_first_octet() -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def crashes_with_words() -> None:
+    connection, _ = ready().accept()
+    connection.recv(1)
+    sys.exit("my last words")
+
+
 def closes_everything() -> None:
     """Refuses all it is sent, the good as well as the bad."""
     listener = ready()

@@ -8,10 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from conftest import Conform, python
+from conftest import SOME, Conform, python
 
 GOOD = python("mini_server.py")
-SOME = ("-k", "handshake or flow", "--level", "L1")
 
 
 def test_0_conforms(conform: Conform) -> None:
@@ -22,7 +21,7 @@ def test_0_conforms(conform: Conform) -> None:
 
 
 def test_1_violates(conform: Conform) -> None:
-    outcome = conform("--cmd", python("faulty.py", "AcceptsAnyAuth"), *SOME)
+    outcome = conform("--cmd", python("faulty.py", "AcceptsAnyAuth"), *SOME, "--time-scale", "0.2")
     assert outcome.code == 1, outcome.text
     assert "DOES NOT CONFORM" in outcome.text, outcome.text
 
@@ -116,7 +115,7 @@ def test_honest_89_is_no_start_failure_and_no_pass(conform: Conform) -> None:
 
 
 def test_junit_has_the_failures(conform: Conform) -> None:
-    outcome = conform("--cmd", python("faulty.py", "AcceptsAnyAuth"), *SOME)
+    outcome = conform("--cmd", python("faulty.py", "AcceptsAnyAuth"), *SOME, "--time-scale", "0.2")
     suite = ElementTree.parse(outcome.report / "junit.xml").getroot()[0]
     failed = [case for case in suite if case.find("failure") is not None]
     assert suite.get("failures") == str(len(failed)) == "1", ElementTree.tostring(suite)

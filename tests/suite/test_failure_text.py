@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""What a failing test shows: all of it, in the order in which a person wants to know."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import CONFORMANCE, SOME, Conform, python
+
+PARTS = (
+    "FAIL handshake::tampered_auth_signature  AUTH-16",
+    "What happened:",
+    "mallory sends AUTH with one bit of handshake_sig flipped",
+    "Expected: ERROR BAD_SIG",
+    "Actual:   end of file (FIN)",
+    "The octets:",
+    "^^ handshake_sig",
+    "Hint:",
+    "The text says:",
+    "[AUTH-16] A server MUST refuse an AUTH",
+    "(spec/04-identity.md:",
+    "The sequence:",
+    "To run this one test again:",
+    "--seed 7 --test handshake::tampered_auth_signature",
+    "broken",
+)
+
+
+def test_parts_in_their_order(conform: Conform) -> None:
+    command = python("faulty.py", "ClosesWithoutAWord")
+    outcome = conform("--cmd", command, *SOME, "--seed", "7")
+    at = -1
+    for part in PARTS:
+        found = outcome.text.find(part, at + 1)
+        assert found > at, f"{part!r} is not there, or not in its place:\n{outcome.text}"
+        at = found
+    assert "Traceback" not in outcome.text, "no Python where the program is at fault"
+
+
+def test_replay_runs_the_one_test(conform: Conform, tmp_path: Path) -> None:
+    outcome = conform("--cmd", python("faulty.py", "AcceptsAnyAuth"), *SOME, "--time-scale", "0.2")
+    line = next(line for line in outcome.text.split("\n") if "./run conform" in line)
+    words = shlex.split(line)[2:]
+    again = conform(*words)
+    assert again.code == 1, again.text
+    assert list(again.verdicts()) == ["handshake::tampered_auth_signature"], again.verdicts()
+
+
+@pytest.mark.parametrize(
+    ("variant", "words"),
+    [
+        ("CrashesOnAFault", "the server crashed: SIGSEGV"),
+        ("ForgetsTheAck", "did not send ACK"),
+        ("SignsBadly", "the server's signature in CHALLENGE does not verify"),
+    ],
+)
+def test_first_sentence(conform: Conform, variant: str, words: str) -> None:
+    outcome = conform("--cmd", python("faulty.py", variant), *SOME, "--time-scale", "0.2")
+    sentences = [test["reason"] for test in outcome.result["tests"] if test["verdict"] == "fail"]
+    assert any(words in sentence for sentence in sentences), sentences
+
+
+def test_stderr_is_shown(conform: Conform) -> None:
+    outcome = conform("--cmd", python("fakes.py", "crashes_with_words"), "-k", "four_frames")
+    assert "The program's stderr ends:" in outcome.text and "my last words" in outcome.text, outcome.text
+
+
+def test_closed_pipe_changes_no_exit_code(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "prosa_conformance", "--cmd", python("mini_server.py"), "-k", "four_frames"]
+    run = subprocess.Popen(
+        [*words, "--report", str(tmp_path)],
+        env={"PYTHONPATH": str(CONFORMANCE), "PATH": "/usr/bin:/bin"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert run.stdout is not None, "it was asked for"
+    run.stdout.close()
+    assert run.wait(timeout=60) == 0, run.stderr and run.stderr.read()
