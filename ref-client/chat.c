@@ -377,7 +377,7 @@ static void wait_once(struct chat *chat)
     const bool wants_lines = chat->leaving == STAYING && chat->is_drained;
     struct pollfd fds[] = {
         {.fd = chat->fd, .events = (short)(POLLIN | (wants_out ? POLLOUT : 0))},
-        {.fd = wants_lines ? STDIN_FILENO : -1, .events = POLLIN},
+        {.fd = wants_lines ? chat->ui->input : -1, .events = POLLIN},
     };
     const uint64_t timeout_ms = time_left(chat, clock_now_ms());
     const int ready = signals_poll(fds, sizeof fds / sizeof fds[0], timeout_ms);

@@ -5,6 +5,7 @@
 #include "words.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdarg.h>
@@ -19,6 +20,7 @@ void ui_init(struct ui *ui, bool is_json)
         setlocale(LC_CTYPE, "C.UTF-8");
     }
     ui->is_json = is_json;
+    ui->input = STDIN_FILENO;
     ui->prompt = NULL;
     lines_init(&ui->lines);
 }
@@ -27,10 +29,25 @@ void ui_fini(struct ui *ui)
 {
     prompt_free(ui->prompt);
     ui->prompt = NULL;
+    if (ui->input != STDIN_FILENO) {
+        close(ui->input);
+        ui->input = STDIN_FILENO;
+    }
+}
+
+/* Ctrl-C empties a terminal's input, so that it can have nothing any more when it was readable a moment
+ * ago: reading must not block. O_NONBLOCK on stdin would be the shell's, too; on a new opening it is ours
+ * alone. */
+static int open_terminal(void)
+{
+    const char *name = ttyname(STDIN_FILENO);
+    const int fd = name == NULL ? -1 : open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return fd >= 0 ? fd : STDIN_FILENO;
 }
 
 void ui_begin_input(struct ui *ui)
 {
+    ui->input = open_terminal();
     if (!ui->is_json && prompt_is_possible()) {
         ui->prompt = prompt_new();
     }
@@ -84,7 +101,7 @@ void ui_read(struct ui *ui)
 {
     size_t size = 0;
     uint8_t *at = ui->prompt != NULL ? prompt_space(ui->prompt, &size) : lines_space(&ui->lines, &size);
-    const ssize_t n = read(STDIN_FILENO, at, size);
+    const ssize_t n = read(ui->input, at, size);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
         return;
     }

@@ -13,6 +13,7 @@
 
 struct ui {
     bool is_json;
+    int input;             /* where lines come from: poll it, and ui_read when it is readable */
     struct prompt *prompt; /* NULL unless a person types at a terminal */
     struct lines lines;    /* otherwise */
 };
@@ -33,7 +34,7 @@ __attribute__((format(printf, 3, 4))) void ui_say(struct ui *ui, enum report_kin
 /* How many messages wait or are on their way. */
 void ui_set_waiting(struct ui *ui, size_t count);
 
-/* Reads once from stdin, which is readable. */
+/* Reads once from `input`. */
 void ui_read(struct ui *ui);
 PROSA_NODISCARD enum lines_outcome ui_next(struct ui *ui, struct prosa_bytes *line);
 
