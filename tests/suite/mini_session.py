@@ -177,11 +177,12 @@ class Session:
         name = str(join.value("room"))
         if join.has("after_seq") and join.number("after_seq") and not join.has("epoch"):
             raise Fatal("BAD_FRAME", "RES-05")
-        if name != "@host":
-            self.send(codec.frame("ERROR", room=name, code="NO_ROOM", reason="only @host is here", ref_type=join.type))
-            return
-        if self.room is not None:
+        if name == "@host" and self.room is not None:
             raise Fatal("BAD_STATE", "FLOW-02")
+        code = self.join_refusal(name)
+        if code:
+            self.send(codec.frame("ERROR", room=name, code=code, reason="only @host is here", ref_type=join.type))
+            return
         self.room = Room(self.server.key, self.client_key, join)
         self.send(
             codec.frame(
@@ -197,6 +198,14 @@ class Session:
                 start_seq=1,
             )
         )
+
+    def join_refusal(self, name: str) -> str:
+        """The code that answers a JOIN of any room but @host; empty for that one."""
+        if self.room is not None and self.server.limits["max_rooms"] == 1:
+            return "TOO_MANY_ROOMS"
+        if name == "@host":
+            return ""
+        return "NO_ROOM" if name.startswith("@") else "NOT_SUPPORTED"
 
     def take_leave(self, leave: Frame) -> None:
         if self.room is None or leave.octets("room_id") != self.room.id:

@@ -22,7 +22,9 @@ def assert_printable(lines: list[str]) -> None:
     for line in lines:
         raw = [f"U+{ord(character):04X}" for character in UNPRINTABLE if f"[{character}]" in line]
         assert not raw, f"the server printed {', '.join(raw)} as it came over the wire: {line!a:.200}"
-        assert not line.startswith("]"), f"a U+000A of the wire begins a line that looks like the server's own: {line!a}"
+        assert not line.startswith("]"), (
+            f"a U+000A of the wire begins a line that looks like the server's own: {line!a}"
+        )
 
 
 @clause(
