@@ -245,6 +245,15 @@ static bool left(struct prosa_client_session *session, struct prosa_client_slot 
     return true;
 }
 
+enum prosa_status prosa_client_session_ping(struct prosa_client_session *session, struct prosa_bytes opaque)
+{
+    const struct prosa_message ping = {.type = PROSA_FRAME_PING, .ping = {.opaque = opaque}};
+
+    if (session->state != CLIENT_READY)
+        return PROSA_ERR_CALL;
+    return prosa_buffer_message(&session->out, &ping, prosa_bytes(NULL, 0));
+}
+
 bool prosa_client_on_pong(struct prosa_client_session *session, const struct prosa_ping *pong,
                           struct prosa_client_event *event)
 {
