@@ -403,6 +403,8 @@ static void talk(struct chat *chat)
         return;
     }
     ui_begin_input(chat->ui);
+    /* A server of one client lets the next one wait until its turn comes [LIM-01]. */
+    ui_say(chat->ui, REPORT_NOTE, "reached %s, waiting for its answer", chat->settings->target);
     pump(chat, clock_now_ms());
     while (!chat->is_over) {
         wait_once(chat);
