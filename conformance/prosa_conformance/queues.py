@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Whether the program at the other end of a loopback connection has read what was sent to it.
+"""What the kernel knows of a connection: octets that the program has not read, TIME_WAIT.
 
-Linux tells it through its socket diagnostics (man 7 sock_diag). Where nobody tells, the answer
+Linux tells the first through its socket diagnostics (man 7 sock_diag). Where nobody tells, the answer
 is 0: nothing to wait for.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from pathlib import Path
 
 NETLINK_SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY = 20
@@ -20,6 +21,8 @@ REQUEST = struct.Struct("=BBBBI")  # family, protocol, extensions, padding, stat
 SOCKET_ID = struct.Struct("!HH16s16s")  # source and destination: ports, addresses
 ANSWER = struct.Struct("=4x48x4xI")  # of inet_diag_msg: the receive queue
 PATIENCE_S = 1.0
+TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+TIME_WAIT = "06"
 
 
 def unread_octets(sock: socket.socket) -> int:
@@ -28,6 +31,13 @@ def unread_octets(sock: socket.socket) -> int:
         return _ask(sock)
     except (AttributeError, OSError, struct.error):  # no netlink: not Linux
         return 0
+
+
+def has_time_wait(port: int) -> bool:
+    """Whether a connection of this local port is in TIME_WAIT."""
+    end = f":{port:04X}"
+    lines = [line.split() for table in TABLES if table.exists() for line in table.read_text().splitlines()]
+    return any(words[1].endswith(end) and words[3] == TIME_WAIT for words in lines)
 
 
 def _ask(sock: socket.socket) -> int:

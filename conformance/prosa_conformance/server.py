@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from prosa_conformance.launch import await_ready, server_values, spawn
 from prosa_conformance.outcome import NotApplicable, Violation
 from prosa_conformance.peer import Peer, Room
 from prosa_conformance.process import Ended, Program
+from prosa_conformance.queues import has_time_wait
 from prosa_conformance.transcript import Kind
 
 
@@ -236,6 +238,13 @@ class Server:
         self.process.retired = True
         self._watched = self.case.watch(self.program)
         self.case.transcript.add("the suite", Kind.PROGRAM, f"starts the server again on {self.target}")
+
+    def await_time_wait(self) -> None:
+        """Wait until a connection of the server's port is in TIME_WAIT: what SO_REUSEADDR is for."""
+        deadline = self.case.deadline()
+        while not has_time_wait(self.address[1]):
+            if time.monotonic() > deadline:
+                raise NotApplicable("this system shows no connection in TIME_WAIT")
 
     def open_descriptors(self) -> int:
         """Open file descriptors of the process, to compare with a baseline."""

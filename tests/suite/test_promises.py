@@ -19,7 +19,8 @@ def known(pattern: str) -> str:
 
 
 def test_known_failure_is_told_and_does_not_count(conform: Conform, tmp_path: Path) -> None:
-    words = ("--sut", described(tmp_path, "faulty.py", "AcceptsAnyAuth", more=known("AUTH-16")), *SOME, "--time-scale", "0.2")
+    sut = described(tmp_path, "faulty.py", "AcceptsAnyAuth", more=known("AUTH-16"))
+    words = ("--sut", sut, *SOME, "--time-scale", "0.2")
     outcome = conform(*words)
     assert outcome.code == 0, outcome.text
     assert "but for 1 known failure" in outcome.text and "see my notes" in outcome.text, outcome.text

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Chapter 7: goodbyes, vanishing and errors, as a server lives through them."""
 
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +10,6 @@ from prosa_conformance.bracket import bracket, bracket_joined, bracket_ready
 from prosa_conformance.bugs import Faulty, flipped, marked, truncated, with_fields
 from prosa_conformance.clauses import clause
 from prosa_conformance.codec import Frame
-from prosa_conformance.outcome import NotApplicable
 from prosa_conformance.peer import Peer
 from prosa_conformance.registry import CODES, FRAMES
 from prosa_conformance.server import Server
@@ -178,21 +175,9 @@ def test_restart_on_the_same_port(fresh_server: Server) -> None:
     fresh_server.kill()
     alice.expect_until_end()
     alice.close()
-    _wait_for_time_wait(fresh_server)
+    fresh_server.await_time_wait()
     fresh_server.start_again()
     fresh_server.good_session("bob")
-
-
-def _wait_for_time_wait(server: Server) -> None:
-    """The lesson needs a connection of the server's former life in TIME_WAIT."""
-    tables = [Path("/proc/net/tcp"), Path("/proc/net/tcp6")]
-    port = f":{server.address[1]:04X}"
-    deadline = server.case.deadline()
-    while time.monotonic() < deadline:
-        lines = [line.split() for table in tables if table.exists() for line in table.read_text().splitlines()]
-        if any(words[1].endswith(port) and words[3] == TIME_WAIT for words in lines):
-            return
-    raise NotApplicable("this system shows no connection in TIME_WAIT")
 
 
 # --- 7.2 errors ---
