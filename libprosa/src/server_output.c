@@ -79,7 +79,8 @@ static void queue_pong(struct prosa_server_session *session)
 /* A CHECKPOINT of each room goes before a BYE [AUD-04]. True: some were asked for just now. */
 static bool state_heads(struct prosa_server_session *session)
 {
-    if (prosa_server_has(session, FLAG_END_STATED) || (session->features & PROSA_FEATURE_AUDIT) == 0)
+    if (prosa_server_has(session, FLAG_END_STATED | FLAG_END_ERROR) ||
+        (session->features & PROSA_FEATURE_AUDIT) == 0)
         return false;
     prosa_server_set(session, FLAG_END_STATED);
     for (size_t i = 0; i < session->slot_count; i++)

@@ -47,7 +47,8 @@ void prosa_server_fatal(struct prosa_server_session *session, const struct prosa
     struct prosa_server_words *words = end_words(session);
     if (words != NULL)
         words->fault = *fault;
-    begin_end(session, FLAG_END_ERROR | FLAG_END_DECIDED | FLAG_DISCARD, now_ms);
+    prosa_server_set_barriers(session); /* the messages before it still count [FLOW-21] [FLOW-25] */
+    begin_end(session, FLAG_END_ERROR | FLAG_END_DECIDED | FLAG_END_DELIVERED | FLAG_DISCARD, now_ms);
 }
 
 void prosa_server_fault_of(struct prosa_server_session *session, const struct prosa_frame *frame,
