@@ -355,7 +355,7 @@ def test_a_refused_room_is_told_and_its_lines_are_counted(start: Start, serve: S
     console.close_stdin()
     assert console.ended() == 1
     (error,) = named(console, "error")
-    assert (error["from"], error["code"], error["room"]) == ("server", "NO_ROOM", "lobby")
+    assert (error["from"], error["code"], error["room"]) == ("server", "NOT_SUPPORTED", "lobby")
     assert named(console, "closed")[0]["unsent"] == 1
 
 
