@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from prosa_conformance import explain
+from prosa_conformance import explain, pcap
 from prosa_conformance.case import Case, Settings
 from prosa_conformance.clauses import GATE_MARK, MARK, TIMERS_MARK, Claim, faults, level_of, role_of
 from prosa_conformance.contract import FEATURES, LEVELS
@@ -75,6 +75,7 @@ class Runner:
     results: list[Result] = field(default_factory=list)
     harness_errors: list[str] = field(default_factory=list)
     collected: list[pytest.Item] = field(default_factory=list)
+    captures: dict[str, list[pcap.Conversation]] = field(default_factory=dict)
     _failed_gates: dict[str, str] = field(default_factory=dict)
     _all_seen: int = 0
 
@@ -157,9 +158,16 @@ class Runner:
         yield
         result = self._judge(item, time.monotonic() - started)
         self.results.append(result)
+        self._capture(item)
         if item.stash[CARD].is_gate and result.verdict is Verdict.FAIL:
             self._failed_gates.setdefault(item.stash[CARD].role, result.test)
         self.report(result)
+
+    def _capture(self, item: pytest.Item) -> None:
+        side = "client" if item.stash[CARD].role == "server" else "server"
+        made = pcap.of_transcript(item.stash[CASE].transcript.events, side)
+        if made:
+            self.captures[test_name(item)] = made
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         if call.excinfo is not None:

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""The results as files: JUnit XML for other tools, JSON for ours."""
+"""The results as files: JUnit XML for other tools, JSON for ours, captures for Wireshark."""
 
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from xml.etree import ElementTree
 
-from prosa_conformance import __version__, explain
+from prosa_conformance import __version__, explain, pcap
 from prosa_conformance.case import Settings
 from prosa_conformance.outcome import Result, Verdict
 from prosa_conformance.terminal import clause_counts
@@ -55,6 +57,15 @@ def write_junit(path: Path, settings: Settings, results: Sequence[Result], secon
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def write_captures(folder: Path, captures: Mapping[str, list[pcap.Conversation]]) -> None:
+    """A pcap file for each test that had a connection, by its name; those of an earlier run go."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for test, conversations in captures.items():
+        name = re.sub(r"[^A-Za-z0-9_-]+", ".", test).strip(".")[:120]
+        pcap.write(folder / f"{name}.pcap", conversations)
 
 
 def _testcase(result: Result) -> ElementTree.Element:

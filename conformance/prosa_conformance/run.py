@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from prosa_conformance import explain, preflight
+from prosa_conformance import explain, pcap, preflight
 from prosa_conformance.case import Settings
 from prosa_conformance.contract import FEATURES, KnownFailure
 from prosa_conformance.outcome import Exit, Failure, Result, Verdict
 from prosa_conformance.places import SUITE
 from prosa_conformance.plugin import CARD, Runner, Selection, matches, test_name
-from prosa_conformance.reports import write_json, write_junit
+from prosa_conformance.reports import write_captures, write_json, write_junit
 from prosa_conformance.terminal import Terminal
 
 SHOWING = (Verdict.PASS, Verdict.NON_STRICT, Verdict.FAIL)
@@ -63,7 +63,7 @@ class Run:
         self.terminal.failures(self.results)
         self.terminal.harness_errors(runner.harness_errors)
         self.terminal.summary(self.settings, self.results, seconds, verdict)
-        self._write_reports(seconds, verdict)
+        self._write_reports(seconds, verdict, runner.captures)
         return verdict
 
     # --- pytest ---
@@ -147,12 +147,15 @@ class Run:
             return ""
         return f"the {kind} {name} is declared in prosa.toml, but none of its tests was run"
 
-    def _write_reports(self, seconds: float, verdict: int) -> None:
+    def _write_reports(
+        self, seconds: float, verdict: int, captures: dict[str, list[pcap.Conversation]]
+    ) -> None:
         try:
             self.report.mkdir(parents=True, exist_ok=True)
             write_junit(self.report / "junit.xml", self.settings, self.results, seconds)
             write_json(self.report / "result.json", self.settings, self.results, seconds, verdict)
+            write_captures(self.report / "pcap", captures)
         except OSError as error:
             self.terminal.problem(f"the report could not be written: {error}")
             return
-        self.terminal.say(f"Report: {self.report}/junit.xml, {self.report}/result.json")
+        self.terminal.say(f"Report: {self.report}/junit.xml, {self.report}/result.json, {self.report}/pcap/")
