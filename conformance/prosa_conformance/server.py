@@ -125,22 +125,23 @@ class Server:
         if self.answers == "operator":
             self.type_line(text)
 
-    def exchange(
-        self, peer: Peer, room: Room, question: str = "are you there?", **changes: Any
-    ) -> tuple[Frame, Frame]:
+    def exchange(self, peer: Peer, room: Room, question: str = "are you there?", **changes: Any) -> tuple[Frame, Frame]:
         """A whole question in @host, `changes` as for `Peer.make_publish`; see `see_answered`."""
         return self.see_answered(peer, peer.publish(room, question, **changes))
 
     def see_answered(self, peer: Peer, publish: Frame, reply: str | None = None) -> tuple[Frame, Frame]:
         """The rest of a question that was sent: its DELIVER and ACK, the answer; (question, answer)."""
+        delivered = peer.expect_own(publish, text=str(publish.value("text")))
+        return delivered, peer.expect_answer(publish, self.reply_to(publish, reply))
+
+    def reply_to(self, publish: Frame, reply: str | None = None) -> str:
+        """The operator answers a question; the text of the answer, which is a server's own where it echoes."""
         question = str(publish.value("text"))
-        delivered = peer.expect_own(publish, text=question)
         if self.answers == "echo":
-            reply = question
-        elif reply is None:
-            reply = f"I am: {question}"
-        self.answer(reply)
-        return delivered, peer.expect_answer(publish, reply)
+            return question
+        text = f"I am: {question}" if reply is None else reply
+        self.answer(text)
+        return text
 
     def good_session(self, name: str) -> None:
         """A whole signed session on a fresh connection, from HELLO to BYE."""

@@ -223,6 +223,7 @@ def padding(peer: Peer, room: Room, length: int) -> list[RawField]:
 @clause(
     "MSG-10",
     quote="A PUBLISH whose `length` is above max_frame - 256 MUST be refused with TOO_LARGE",
+    level="L1",
     role="server",
     needs=["answers"],
 )
