@@ -112,6 +112,12 @@ void client_rig_advance(struct client_rig *rig, uint64_t ms)
 
 void client_rig_feed(struct client_rig *rig, struct prosa_bytes octets)
 {
+    if (rig->keeps) {
+        need(rig->kept_size + octets.size <= sizeof rig->kept, "less to keep");
+        memcpy(rig->kept + rig->kept_size, octets.at, octets.size);
+        rig->kept_size += octets.size;
+        return;
+    }
     while (octets.size > 0) {
         uint8_t *at = NULL;
         size_t space = prosa_client_session_recv_space(&rig->session, &at);

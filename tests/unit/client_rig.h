@@ -18,6 +18,9 @@ struct client_rig {
     uint8_t room_id[PROSA_HASH_SIZE]; /* of "general", epoch 2 */
     uint8_t chain[PROSA_HASH_SIZE];   /* of the entries that deliver() made */
     uint8_t author_seed;              /* of deliver(): 1 server, 2 the client itself */
+    bool keeps;                       /* feed() keeps the octets, for one read of all */
+    uint8_t kept[CLIENT_RIG_FRAME];
+    size_t kept_size;
 
     /* What came out. */
     unsigned seen[PROSA_CLIENT_ENDED + 1];

@@ -284,6 +284,17 @@ bool rig_took_bye(struct rig *rig, uint16_t code)
     return rig_take(rig) == PROSA_FRAME_BYE && rig->message.bye.code == code;
 }
 
+bool rig_took_ack(struct rig *rig, uint64_t acked, uint64_t limit, uint64_t seq)
+{
+    return rig_take(rig) == PROSA_FRAME_ACK && rig->message.ack.acked_counter == acked &&
+           rig->message.ack.limit_counter == limit && rig->message.ack.acked_seq == seq;
+}
+
+bool rig_took_deliver(struct rig *rig, uint64_t seq)
+{
+    return rig_take(rig) == PROSA_FRAME_DELIVER && rig->message.deliver.room_seq == seq;
+}
+
 bool rig_ended(const struct rig *rig, enum prosa_ending how, uint16_t code)
 {
     return rig->seen[PROSA_SERVER_ENDED] == 1 && rig->ended.how == how && rig->ended.code == code;

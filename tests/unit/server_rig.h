@@ -65,6 +65,8 @@ void rig_skip(struct rig *rig);
 /* True: the next frame is an ERROR with this code and clause (NULL: any). */
 bool rig_took_error(struct rig *rig, uint16_t code, const char *clause);
 bool rig_took_bye(struct rig *rig, uint16_t code);
+bool rig_took_ack(struct rig *rig, uint64_t acked, uint64_t limit, uint64_t seq);
+bool rig_took_deliver(struct rig *rig, uint64_t seq);
 /* True: ENDED came, in this way. */
 bool rig_ended(const struct rig *rig, enum prosa_ending how, uint16_t code);
 

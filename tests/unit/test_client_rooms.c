@@ -183,6 +183,20 @@ static void test_order_and_credit(void)
     client_rig_fini(&rig);
 }
 
+static void test_credit_is_raised_within_one_read(void)
+{
+    in_room();
+    rig.keeps = true;
+    for (uint64_t n = 1; n <= 11; n++)
+        client_rig_deliver(&rig, n, "all at once", 0);
+    rig.keeps = false;
+    client_rig_feed(&rig, prosa_bytes(rig.kept, rig.kept_size));
+    PROSA_CLAUSE("FLOW-17");
+    CHECK(took_ack(4, 12) && took_ack(8, 16) && took_ack(11, 19) && client_rig_take(&rig) == 0);
+    CHECK(rig.seen[PROSA_CLIENT_MESSAGE] == 11);
+    client_rig_fini(&rig);
+}
+
 static void test_what_is_not_shown(void)
 {
     in_room();
@@ -383,6 +397,7 @@ int main(void)
     test_join_is_refused();
     test_window();
     test_order_and_credit();
+    test_credit_is_raised_within_one_read();
     test_what_is_not_shown();
     test_rooms_that_are_not_joined();
     test_members_and_leave();
