@@ -95,7 +95,7 @@ class Chat:
             )
         return error
 
-    def expect_end(self, exit_code: int, **closed: object) -> None:
+    def expect_end(self, exit_code: int, /, **closed: object) -> None:
         """The client closes without an ERROR or a BYE, and ends."""
         self.session.expect_closed()
         self.session.close()

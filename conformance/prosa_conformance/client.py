@@ -136,11 +136,11 @@ class Client:
             )
         return ended
 
-    def expect_closed(self, code: int, **members: object) -> Event:
+    def expect_closed(self, exit_code: int, /, **members: object) -> Event:
         """The last event, `closed`, and then the end with the exit code that it names."""
         self._watched.end_expected = True
-        event = self.expect_event("closed", seconds=END_S, exit=code, **members)
-        self.expect_exit(code)
+        event = self.expect_event("closed", seconds=END_S, exit=exit_code, **members)
+        self.expect_exit(exit_code)
         return event
 
     def kill(self) -> None:

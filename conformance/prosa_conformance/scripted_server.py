@@ -344,6 +344,14 @@ class Session(Endpoint):
         self.ack(limit=question.number("counter") + 1)
         return answer
 
+    def refuse_answer(self, question: Frame, reason: str = "nobody is there") -> None:
+        """ERROR NO_ANSWER, then the ACK that raises the limit by one."""
+        counter = question.number("counter")
+        self.send(
+            codec.frame("ERROR", room_id=self.room.id, counter=counter, code="NO_ANSWER", reason=reason)
+        )
+        self.ack(limit=counter + 1)
+
     def answer_bye(self) -> Frame:
         """Wait for the client's BYE NORMAL, answer it, and see it close."""
         bye = self.expect("BYE", code="NORMAL")

@@ -211,18 +211,6 @@ def test_many_questions_and_answers(chat: Chat) -> None:
     chat.leave()
 
 
-@clause("ERR-04", quote="After an ERROR of class 04 or 05 the connection MUST stay usable")
-def test_nobody_answers(chat: Chat) -> None:
-    counter = chat.ask().number("counter")
-    chat.session.send(
-        codec.frame("ERROR", room_id=chat.session.room.id, counter=counter, code="NO_ANSWER", reason="nobody is there")
-    )
-    chat.session.ack(limit=counter + 1)
-    chat.client.expect_event("error", **{"from": "server", "code": "NO_ANSWER"})
-    chat.exchange("is anybody there now?", "yes")
-    chat.leave()
-
-
 # --- 6.6 PING and PONG ---
 
 

@@ -79,14 +79,16 @@ def test_target_is_the_name_that_was_typed(scripted_server: ScriptedServer, star
     _expect_target(chat, f"localhost:{server.port}")
 
 
+@pytest.mark.parametrize("typed", ["::1", "0:0:0:0:0:0:0:1"])
 @clause("ID-03", quote="or an IP address as it was typed, an IPv6 one in brackets")
-def test_target_of_an_ipv6_address(scripted_server: ScriptedServer, start_client: StartClient) -> None:
+def test_target_of_an_ipv6_address(scripted_server: ScriptedServer, start_client: StartClient, typed: str) -> None:
     if not Path("/proc/net/if_inet6").exists() or not Path("/proc/net/if_inet6").read_text():
         raise NotApplicable("this machine has no IPv6")
     server = ScriptedServer(scripted_server.case, address=("::1", scripted_server.port))
+    server.host = typed
     chat = Chat.meet(server, start_client(server))
     server.stop_listening()
-    _expect_target(chat, f"[::1]:{server.port}")
+    _expect_target(chat, f"[{typed}]:{server.port}")
 
 
 def _expect_target(chat: Chat, target: str) -> None:
@@ -293,6 +295,16 @@ def test_no_second_attempt_with_another_key(chat: Chat, start_client: StartClien
     again = changed_key(chat, start_client)
     again.expect_refusal_of_challenge("PIN_MISMATCH")
     assert not chat.server.has_caller, "the client connected again to a server with another key"
+
+
+@clause("ID-02", quote="Only a key that has passed AUTH-13 is pinned")
+def test_key_that_was_refused_is_not_pinned(newcomer: Chat, start_client: StartClient) -> None:
+    impostor = crypto.public_key(newcomer.session.case.seed("impostor"))
+    newcomer.session.challenge(newcomer.session.make_challenge(server_key=impostor))
+    newcomer.expect_refusal_of_challenge("BAD_SIG")
+    again = Chat.begin(newcomer.server, start_client(newcomer.server, data=newcomer.client.data))
+    again.exchange()
+    again.leave()
 
 
 @clause("ID-02", quote="pin the server's key under the target at the first contact")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from prosa_conformance import codec, crypto
-from prosa_conformance.bugs import flipped
+from prosa_conformance.bugs import flipped, marked
 from prosa_conformance.chat import Chat
 from prosa_conformance.clauses import clause
 from prosa_conformance.codec import Frame
@@ -195,6 +195,17 @@ def test_message_of_another_room(chat: Chat) -> None:
     assert "from elsewhere" not in texts, "the client showed a message of a room that it has not joined"
 
 
+@clause("MSG-18", quote="It does the same with an ACK or MEMBER for such a room")
+def test_ack_of_another_room(chat: Chat) -> None:
+    chat.ask()
+    ack = chat.session.make_ack()
+    chat.session.send(ack)
+    chat.session.barrier()
+    elsewhere = chat.session.case.seed("another room")
+    chat.session.send(marked(ack.without("room_id").plus(codec.field_value("room_id", elsewhere)), "room_id"))
+    chat.expect_refusal("WRONG_ROOM")
+
+
 # --- MSG-19 and CON-10: what may be printed ---
 
 
@@ -220,13 +231,7 @@ def test_forbidden_characters_in_a_display_name(chat: Chat) -> None:
 
 @clause("MSG-19", quote="not in text, display or reason, and not in logs")
 def test_forbidden_characters_in_the_reason_of_an_error(chat: Chat) -> None:
-    question, counter = chat.ask(), 2
-    assert question.number("counter") == counter, "the second question"
-    reason = between_brackets(SOME_FORBIDDEN)
-    chat.session.send(
-        codec.frame("ERROR", room_id=chat.session.room.id, counter=counter, code="NO_ANSWER", reason=reason)
-    )
-    chat.session.ack(limit=counter + 1)
+    chat.session.refuse_answer(chat.ask(), reason=between_brackets(SOME_FORBIDDEN))
     chat.client.expect_event("error", code="NO_ANSWER")
     chat.leave()
     expect_none_raw(chat, SOME_FORBIDDEN)

@@ -10,7 +10,6 @@ from prosa_conformance.bugs import (
     Fault,
     header_alone,
     marked,
-    padded,
     with_extra,
     with_header,
 )
