@@ -2,16 +2,15 @@
 /* prosa-client: settings, key, pins, then the conversation. */
 #include "chat.h"
 #include "datafolder.h"
+#include "files.h"
 #include "keyfile.h"
 #include "pins.h"
 #include "settings.h"
 #include "signals.h"
 #include "ui.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <unistd.h>
 
 struct files {
     char key[PATH_MAX];
@@ -66,23 +65,13 @@ static enum chat_exit run(const struct settings *settings, struct ui *ui)
     return exit;
 }
 
-/* A closed stream's number would be given to the socket. */
-static bool hold_streams(void)
-{
-    int fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO) {
-        fd = open("/dev/null", O_RDWR);
-    }
-    return fd >= 0 && close(fd) == 0;
-}
-
 int main(int argc, char **argv)
 {
     struct settings settings;
     struct ui ui;
     char why[1024];
 
-    if (!hold_streams()) {
+    if (!streams_hold()) {
         return CHAT_SETTINGS;
     }
     switch (settings_read(&settings, argc, argv, why, sizeof why)) {

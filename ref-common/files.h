@@ -20,4 +20,7 @@ PROSA_NODISCARD bool file_write_whole(const char *path, struct prosa_bytes conte
 /* Makes a folder of mode 0700 and those above it that are missing; true when it is there already. */
 PROSA_NODISCARD bool folder_make(const char *path);
 
+/* Puts /dev/null where a standard stream is closed: its number would be given to a socket. */
+PROSA_NODISCARD bool streams_hold(void);
+
 #endif

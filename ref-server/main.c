@@ -3,13 +3,13 @@
 #include "clients.h"
 #include "clock.h"
 #include "datafolder.h"
+#include "files.h"
 #include "keyfile.h"
 #include "log.h"
 #include "operator.h"
 #include "settings.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -48,20 +48,6 @@ static int fail(int code, const char *why)
 {
     fprintf(stderr, "prosa-server: %s\n", why);
     return code;
-}
-
-/* Sockets must not get the numbers of closed standard streams. */
-static bool have_standard_streams(void)
-{
-    int fd;
-    do {
-        fd = open("/dev/null", O_RDWR);
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd < 0) {
-        return false;
-    }
-    close(fd);
-    return true;
 }
 
 static bool open_key(struct server *server, char *why)
@@ -154,7 +140,7 @@ static void dispatch(struct server *server, const struct loop_event *event)
         listen_to_operator(server);
         break;
     default:
-        server->overtime = event->ready == LOOP_TIMEOUT;
+        server->overtime |= event->ready == LOOP_TIMEOUT;
         take_signals(server);
         break;
     }
@@ -214,6 +200,9 @@ int main(int argc, char **argv)
     static struct server server;
     char why[WHY_SIZE];
 
+    if (!streams_hold()) {
+        return EXIT_FAILED;
+    }
     switch (settings_read(&server.settings, argc, argv, why, sizeof why)) {
     case SETTINGS_HELP:
         settings_help();
@@ -226,8 +215,8 @@ int main(int argc, char **argv)
         break;
     }
     log_init(server.settings.log_level);
-    if (!have_standard_streams() || prosa_sign_init() != PROSA_OK) {
-        return fail(EXIT_FAILED, "libsodium is unfit, or /dev/null is not there");
+    if (prosa_sign_init() != PROSA_OK) {
+        return fail(EXIT_FAILED, "the installed libsodium accepts what PROSA/1 refuses (KEY-07)");
     }
     if (!open_key(&server, why)) {
         return fail(EXIT_SETTINGS, why);
