@@ -30,6 +30,7 @@ class Client:
         case: Case,
         host: str,
         port: int,
+        /,
         *,
         nick: str = "alice",
         room: str = "@host",
@@ -123,14 +124,16 @@ class Client:
         self.program.end()
         return [*self.printed, *self.program.stderr_since()]
 
-    def expect_exit(self, code: int) -> Ended:
+    def expect_exit(self, *codes: int) -> Ended:
+        """Wait for the end, with one of these exit codes."""
         self._watched.end_expected = True
         ended = self.program.wait_end(self.case.seconds(END_S))
         self.case.transcript.add("the client", Kind.PROGRAM, f"ends: {ended}" if ended else "still runs")
-        if ended is None or ended.code != code:
+        if ended is None or ended.code not in codes:
+            wanted = " or ".join(str(int(code)) for code in codes)
             raise Violation(
-                f"the client did not end with exit code {code}",
-                expected=f"exit code {code}",
+                f"the client did not end with exit code {wanted}",
+                expected=f"exit code {wanted}",
                 actual=str(ended) if ended else f"still running after {self.case.seconds(END_S):.0f} s",
                 symptom="crash" if ended and ended.signal_name else "hangs",
             )

@@ -22,7 +22,6 @@ ROLES = ("codec", "server", "client")
 ANSWERS = ("operator", "echo")
 NOT_THERE = 89  # exit code of a program that does not have the level [CON-03]
 BAD_SETTINGS = 2
-RESERVED_EXITS = frozenset({125, 126, 127, 137})  # of shells and engines [CON-04]
 PLACEHOLDERS = ("host", "port", "data", "level", "timers", "nick", "room")
 
 
