@@ -164,12 +164,21 @@ def test_any_sent_at(server: Server) -> None:
         assert delivered.number("sent_at") == sent_at, f"sent_at {sent_at} was changed on its way"
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["x", " ", "a" * 4096, "\u00e9" * 2048, "\U0001f4ef" * 1024, "exit", "\x01\x1b[2J\x7f\x9b", "\u202e\u200b\ufeff",
-     "two\nlines\r\n", "\ufffe\uffff"],
-    ids=ascii,
-)  # fmt: skip
+TEXTS = {
+    "one-octet": "x",
+    "blank": " ",
+    "longest": "a" * 4096,
+    "longest-in-two-octets": "\u00e9" * 2048,
+    "longest-in-four-octets": "\U0001f4ef" * 1024,
+    "exit": "exit",
+    "controls": "\x01\x1b[2J\x7f\x9b",
+    "invisible": "\u202e\u200b\ufeff",
+    "lines": "two\nlines\r\n",
+    "no-characters": "\ufffe\uffff",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
 @clause("MSG-08", quote="A PUBLISH MUST be accepted, or the connection ends", needs=["answers"])
 def test_any_text_is_accepted(server: Server, text: str) -> None:
     alice, room = server.joined("alice")
