@@ -108,9 +108,9 @@ static struct prosa_client_slot *add_slot(struct prosa_client_session *session,
         .after_seq = join->after_seq,
     };
     memcpy(slot->room.name, join->room.at, join->room.size);
-    if (slot->has_epoch)
+    if (join->epoch != NULL)
         memcpy(slot->epoch, join->epoch, PROSA_EPOCH_SIZE);
-    if (slot->has_chain)
+    if (join->chain != NULL)
         memcpy(slot->room.chain, join->chain, PROSA_HASH_SIZE);
     return slot;
 }
@@ -200,7 +200,7 @@ bool prosa_client_on_error(struct prosa_client_session *session, const struct pr
                            struct prosa_client_event *event)
 {
     struct prosa_client_slot *slot = error->has_room ? slot_of_name(session, error->room) : NULL;
-    bool refused = prosa_code_class(error->code) == PROSA_CLASS_REFUSED &&
+    bool refused = slot != NULL && prosa_code_class(error->code) == PROSA_CLASS_REFUSED &&
                    room_cell(slot, ROOM_CLIENT_ON_ERROR_04)->action == DO_REFUSE;
 
     event->kind = refused ? PROSA_CLIENT_REFUSED : PROSA_CLIENT_ERROR;

@@ -129,7 +129,7 @@ static bool parses(const struct prosa_server_session *session)
 static size_t input_cap(const struct prosa_server_session *session)
 {
     if (session->state < SERVER_READY)
-        return 2 * (PROSA_HEADER_SIZE + PROSA_MAX_FRAME_HANDSHAKE);
+        return 2 * (size_t)(PROSA_HEADER_SIZE + PROSA_MAX_FRAME_HANDSHAKE);
     size_t cap = session->config->limits.undecided_limit; /* [FLOW-36] */
     if (parses(session) && session->undecided == 0)
         return cap + PROSA_HEADER_SIZE + session->config->limits.max_frame;

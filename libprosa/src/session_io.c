@@ -114,7 +114,7 @@ enum prosa_status prosa_buffer_message(struct prosa_buffer *buffer, const struct
             buffer->end += (uint32_t)size;
         if (status != PROSA_ERR_NO_SPACE || room > PROSA_MAX_FRAME_CEILING)
             return status;
-        room = 2 * (buffer->cap - buffer->end);
+        room = 2 * (size_t)(buffer->cap - buffer->end);
     }
 }
 

@@ -58,7 +58,7 @@ void rig_fini(struct rig *rig)
     prosa_server_session_fini(&rig->session);
     for (size_t i = 0; i < 2; i++)
         for (size_t n = 0; n < logs[i]->room.head_seq; n++)
-            free((void *)(uintptr_t)logs[i]->entries[n].at);
+            free(logs[i]->memory[n]);
 }
 
 static struct rig_log *log_of(struct rig *rig, const struct prosa_room *room)
@@ -80,6 +80,7 @@ uint64_t rig_commit(struct rig *rig, struct rig_log *log, struct prosa_bytes pub
          "DELIVER");
     prosa_message_id(body, id);
     prosa_chain_next(log->chain[seq - 1], seq, rig->now, id, log->chain[seq]);
+    log->memory[seq - 1] = octets;
     log->entries[seq - 1] = prosa_bytes(octets, size);
     log->room.head_seq = seq;
     return seq;

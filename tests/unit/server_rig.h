@@ -10,7 +10,8 @@ enum { RIG_ENTRIES = 160, RIG_FRAME = 16384 };
 
 struct rig_log {
     struct prosa_room room;
-    struct prosa_bytes entries[RIG_ENTRIES]; /* DELIVERs; entry n stands at n - 1; on the heap */
+    struct prosa_bytes entries[RIG_ENTRIES]; /* DELIVERs; entry n stands at n - 1 */
+    uint8_t *memory[RIG_ENTRIES];            /* where they are */
     uint8_t chain[RIG_ENTRIES + 1][PROSA_HASH_SIZE];
 };
 

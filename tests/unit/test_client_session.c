@@ -34,9 +34,9 @@ static void bring_to(enum prosa_client_state state)
     CHECK(rig.session.state == state);
 }
 
-static void give(enum prosa_client_input input)
+/* A frame that the peer may send. */
+static void give_frame(enum prosa_client_input input)
 {
-    static const uint8_t wrong_version[] = {0x50, 0x52, 2};
     switch (input) {
     case CLIENT_ON_CHALLENGE:
         if (rig.session.state == CLIENT_HELLO_SENT)
@@ -81,6 +81,17 @@ static void give(enum prosa_client_input input)
     case CLIENT_ON_BYE:
         client_rig_bye(&rig, PROSA_CODE_SHUTDOWN);
         break;
+    default:
+        break;
+    }
+}
+
+/* Any input. */
+static void give(enum prosa_client_input input)
+{
+    static const uint8_t wrong_version[] = {0x50, 0x52, 2};
+    give_frame(input);
+    switch (input) {
     case CLIENT_ON_CLIENT_FRAME:
         send_raw(PROSA_FRAME_LEAVE, 0);
         break;

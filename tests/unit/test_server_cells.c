@@ -55,11 +55,9 @@ static void deadline(uint64_t ms)
     rig_turn(&rig);
 }
 
-static void give(enum prosa_server_input input)
+/* A frame that the peer may send. */
+static void give_frame(enum prosa_server_input input)
 {
-    static const uint8_t wrong_version[] = {0x50, 0x52, 2};
-    const struct prosa_limits *limits = &rig.config.limits;
-
     switch (input) {
     case SERVER_ON_HELLO:
         rig_hello(&rig);
@@ -99,6 +97,19 @@ static void give(enum prosa_server_input input)
     case SERVER_ON_BYE:
         rig_bye(&rig);
         break;
+    default:
+        break;
+    }
+}
+
+/* Any input. */
+static void give(enum prosa_server_input input)
+{
+    static const uint8_t wrong_version[] = {0x50, 0x52, 2};
+    const struct prosa_limits *limits = &rig.config.limits;
+
+    give_frame(input);
+    switch (input) {
     case SERVER_ON_SERVER_FRAME:
         send_raw(PROSA_FRAME_WELCOME, 0);
         break;
@@ -148,9 +159,11 @@ static void give(enum prosa_server_input input)
             rig.write_at_most = SIZE_MAX;
         }
         break;
-    default:
+    case SERVER_ON_LINGER_DEADLINE:
         if (rig.session.state == SERVER_CLOSING)
             deadline(limits->linger_ms);
+        break;
+    default:
         break;
     }
     rig_turn(&rig);
