@@ -87,7 +87,7 @@ static int heap_reserve(struct loop *loop, size_t count)
         return 0;
     }
     const size_t cap = loop->heap_cap == 0 ? 64 : 2 * loop->heap_cap;
-    struct loop_source **heap = realloc(loop->heap, cap * sizeof *heap);
+    struct loop_source **heap = realloc(loop->heap, cap * sizeof(struct loop_source *));
     if (heap == NULL) {
         return -ENOMEM;
     }
