@@ -39,7 +39,7 @@ struct chat {
     struct signals_seen seen;
     int fd;
     enum leaving leaving;
-    bool is_decided; /* JOIN was answered, with JOINED or a refusal */
+    bool is_joined;  /* JOINED came */
     bool is_drained; /* no line is left of what was read */
     bool is_broken;  /* sending failed: what can still be read is read */
     bool is_stopped; /* by a signal: BYE is said at once */
@@ -135,9 +135,6 @@ static void end(struct chat *chat, const struct prosa_ended *ended)
     if (chat->exit == CHAT_GOOD) {
         chat->exit = farewell.exit;
     }
-    if (chat->exit == CHAT_GOOD && chat->leaving == LEAVING_ANSWERED && chat->outbox.count > 0) {
-        chat->exit = CHAT_PROTOCOL;
-    }
     close_down(chat, &farewell, ended->code, under_way(chat));
 }
 
@@ -152,13 +149,14 @@ static void handle(struct chat *chat, const struct prosa_client_event *event, ui
         enter(chat);
         break;
     case PROSA_CLIENT_JOINED:
-        chat->is_decided = true;
+        chat->is_joined = true;
         chat->reported_counter = event->room->acked_counter;
         tell_event(chat->ui, REPORT_JOINED, event, server_key);
         break;
-    case PROSA_CLIENT_REFUSED:
-        chat->is_decided = true;
+    case PROSA_CLIENT_REFUSED: /* there is no other room: the end [CON-12] */
         tell_received(chat->ui, &event->error, room_name(chat));
+        chat->exit = CHAT_PROTOCOL;
+        prosa_client_session_bye(&chat->session, now_ms);
         break;
     case PROSA_CLIENT_MESSAGE:
         tell_event(chat->ui, REPORT_MESSAGE, event, server_key);
@@ -235,16 +233,13 @@ static void publish_waiting(struct chat *chat)
 static bool is_answered(const struct chat *chat)
 {
     const struct prosa_client_room *room = room_of(chat);
-    if (room == NULL) {
-        return chat->is_decided;
-    }
-    return chat->outbox.count == 0 && room->acked_counter >= room->sent_counter &&
+    return room != NULL && chat->outbox.count == 0 && room->acked_counter >= room->sent_counter &&
            room->limit_counter > room->sent_counter;
 }
 
 static void leave_if_due(struct chat *chat, uint64_t now_ms)
 {
-    const bool is_due = chat->leaving == LEAVING_NOW ? chat->is_decided || chat->outbox.count == 0
+    const bool is_due = chat->leaving == LEAVING_NOW ? chat->is_joined || chat->outbox.count == 0
                                                      : chat->leaving == LEAVING_ANSWERED && is_answered(chat);
     if (is_due && !chat->is_over) {
         prosa_client_session_bye(&chat->session, now_ms);

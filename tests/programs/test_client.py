@@ -348,15 +348,13 @@ def test_a_question_without_an_answer_is_told_and_the_next_one_is_sent(start: St
     assert named(console, "closed")[0]["unsent"] == 0
 
 
-def test_a_refused_room_is_told_and_its_lines_are_counted(start: Start, serve: Serve) -> None:
+def test_a_refused_room_is_told_and_is_the_end(start: Start, serve: Serve) -> None:
     server = serve()
     console = start("prosa-client", "--json", "--room", "lobby", server.address)
-    console.line("hello, lobby")
-    console.close_stdin()
     assert console.ended() == 1
     (error,) = named(console, "error")
     assert (error["from"], error["code"], error["room"]) == ("server", "NOT_SUPPORTED", "lobby")
-    assert named(console, "closed")[0]["unsent"] == 1
+    assert named(console, "disconnected")[0]["how"] == "goodbye"
 
 
 # --- how it ends ---
