@@ -12,7 +12,8 @@
 enum { HOST, PORT, NICK, ROOM, DATA, LEVEL, JSON, HELP, OPTION_COUNT };
 
 static const struct option_spec table[OPTION_COUNT] = {
-    [HOST] = {"host", "PROSA_HOST", "HOST", NULL, "name or address of the server"},
+    [HOST] = {"host", "PROSA_HOST", "HOST", "127.0.0.1",
+              "name or address of the server; 127.0.0.1 when not given"},
     [PORT] = {"port", "PROSA_PORT", "PORT", "65432", "its TCP port; 65432 when nobody says otherwise"},
     [NICK] = {"nick", "PROSA_NICK", "NICK", NULL,
               "your name, 1 to 32 of a-z 0-9 _ -; made from $USER when it is not given"},
@@ -28,7 +29,7 @@ static const struct option_spec table[OPTION_COUNT] = {
 
 void settings_help(void)
 {
-    puts("usage: prosa-client [OPTION]... HOST[:PORT]\n"
+    puts("usage: prosa-client [OPTION]... [HOST[:PORT]]\n"
          "\n"
          "Talk over PROSA/1 with whoever serves at HOST. Each line that you type is a message;\n"
          "\"exit\" says goodbye, end of file sends what is pending and then says goodbye.\n");
@@ -75,10 +76,6 @@ static bool read_target(struct settings *settings, const char *operand, const ch
     char text[NET_TARGET_SIZE];
     uint64_t number = 0;
 
-    if (typed == NULL) {
-        snprintf(why, why_size, "say which server: prosa-client HOST[:PORT]");
-        return false;
-    }
     if (strlen(typed) >= sizeof text) {
         return bad(why, why_size, "host", typed, "it is too long");
     }

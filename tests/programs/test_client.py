@@ -79,7 +79,6 @@ def test_the_manual_has_every_option_of_help(start: Start) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "which server"),
         (["--colour", "red"], "--colour"),
         (["--nick"], "--nick lacks its NICK"),
         (["--nick", "Ada Lovelace", "localhost"], "Ada Lovelace"),
@@ -116,6 +115,13 @@ def test_a_refused_connection_names_the_address(start: Start) -> None:
     assert console.ended() == 3
     assert "127.0.0.1: Connection refused" in console.err.decode()
     assert str(port) in console.err.decode()
+
+
+def test_without_a_host_the_server_is_here(start: Start) -> None:
+    port = free_port()
+    console = start("prosa-client", env={"PROSA_PORT": str(port)})
+    assert console.ended() == 3
+    assert f"127.0.0.1 port {port}" in console.err.decode()
 
 
 def test_a_refused_connection_as_events(start: Start) -> None:
