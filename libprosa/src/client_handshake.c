@@ -24,6 +24,7 @@ enum prosa_status prosa_client_session_init(struct prosa_client_session *session
     *session = (struct prosa_client_session){.config = config,
                                              .state = CLIENT_OFFLINE,
                                              .heard_ms = now_ms,
+                                             .deadline_ms = now_ms + PROSA_TIMER_HANDSHAKE_MS_DEFAULT,
                                              .features = config->features,
                                              .limits = prosa_limits_default()};
     enum prosa_status status = prosa_buffer_message(&session->out, &message, extra);
@@ -118,6 +119,7 @@ bool prosa_client_on_challenge(struct prosa_client_session *session, const struc
     }
     session->features = session->config->features & challenge->features; /* [AUTH-11] */
     session->limits = limits_of(challenge);
+    session->deadline_ms = now_ms + session->limits.handshake_ms; /* [AUTH-23] */
     prosa_transcript_th2(&session->hello, frame->octets, session->th2);
     if (session->config->pinned_key != NULL) {
         send_auth(session, now_ms);

@@ -424,7 +424,7 @@ void prosa_client_session_send_consume(struct prosa_client_session *session, siz
 uint64_t prosa_client_session_deadline_ms(const struct prosa_client_session *session)
 {
     const struct prosa_limits *limits = &session->limits;
-    if (session->state == CLIENT_CLOSING)
+    if (session->state == CLIENT_CLOSING || session->state < CLIENT_READY)
         return session->deadline_ms;
     if (session->state != CLIENT_READY || (session->features & PROSA_FEATURE_LIVENESS) == 0)
         return PROSA_NEVER;
@@ -442,7 +442,8 @@ void prosa_client_session_tick(struct prosa_client_session *session, uint64_t no
     if (session->state == CLIENT_CLOSING) {
         session->state = prosa_client_cell(session, CLIENT_ON_LINGER_DEADLINE)->next;
         session->end.reset = !prosa_client_has(session, CLIENT_SHUT);
-    } else if (now_ms >= session->heard_ms + session->limits.dead_after_ms) { /* [LIVE-05] */
+    } else if (session->state < CLIENT_READY ||                               /* [AUTH-23] */
+               now_ms >= session->heard_ms + session->limits.dead_after_ms) { /* [LIVE-05] */
         prosa_client_over(session, CLIENT_BACKOFF, PROSA_ENDING_SILENCE, 0);
     } else {
         prosa_client_set(session, CLIENT_PING_SENT);

@@ -51,9 +51,11 @@ struct prosa_server_handshake {
     uint8_t signed_octets[PROSA_HASH_SIZE + PROSA_MAX_FRAME_HANDSHAKE]; /* th2, AUTH's fields */
 };
 
+enum { ID_PREFIX = 16 }; /* octets of an id that tell an author's messages apart [LIM-07] */
+
 /* One counter that was taken. */
 struct prosa_server_taken {
-    uint8_t id[PROSA_HASH_SIZE];
+    uint8_t id[ID_PREFIX];
     uint32_t size; /* octets of the frame */
 };
 

@@ -22,8 +22,7 @@ static uint16_t check_publish(const struct prosa_server_session *session,
         return PROSA_CODE_COUNTER_GAP;
     }
     bool known = slot->ring != NULL && publish->counter <= slot->taken && publish->counter >= slot->ring_from;
-    if (known &&
-        memcmp(slot->ring[publish->counter % prosa_server_ring_size(slot)].id, id, PROSA_HASH_SIZE) != 0) {
+    if (known && memcmp(slot->ring[publish->counter % prosa_server_ring_size(slot)].id, id, ID_PREFIX) != 0) {
         *clause = "FLOW-23";
         return PROSA_CODE_COUNTER_REUSE;
     }
@@ -38,7 +37,7 @@ static bool take_counter(struct prosa_server_session *session, struct prosa_serv
         return false;
     slot->taken++;
     struct prosa_server_taken *taken = &slot->ring[slot->taken % prosa_server_ring_size(slot)];
-    memcpy(taken->id, id, PROSA_HASH_SIZE);
+    memcpy(taken->id, id, ID_PREFIX);
     taken->size = (uint32_t)size;
     if (slot->taken - slot->ring_from >= prosa_server_ring_size(slot))
         slot->ring_from = slot->taken - prosa_server_ring_size(slot) + 1;
@@ -53,7 +52,7 @@ bool prosa_server_on_publish(struct prosa_server_session *session, const struct 
 {
     struct prosa_server_slot *slot = prosa_server_slot_of(session, publish->room_id);
     const struct prosa_cell *cell = prosa_server_room_cell(slot, ROOM_SERVER_ON_PUBLISH);
-    uint8_t id[PROSA_HASH_SIZE];
+    uint8_t *id = session->id;
     const char *clause = cell->clause;
 
     prosa_message_id(frame->body, id);
@@ -73,7 +72,7 @@ bool prosa_server_on_publish(struct prosa_server_session *session, const struct 
     }
     event->kind = PROSA_SERVER_PUBLISH;
     event->room = slot->room;
-    event->id = slot->ring[slot->taken % prosa_server_ring_size(slot)].id;
+    event->id = id;
     event->publish = *publish;
     event->job = (struct prosa_verify_job){
         .key = prosa_bytes(publish->author_key, PROSA_KEY_SIZE),

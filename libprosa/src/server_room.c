@@ -207,7 +207,7 @@ static bool recall_ids(struct prosa_server_slot *slot, const struct prosa_join_a
         return false;
     for (size_t i = 0; i < count; i++)
         memcpy(slot->ring[(slot->ring_from + i) % prosa_server_ring_size(slot)].id,
-               answer->ids[answer->id_count - count + i], PROSA_HASH_SIZE);
+               answer->ids[answer->id_count - count + i], ID_PREFIX);
     return true;
 }
 

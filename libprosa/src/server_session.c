@@ -121,6 +121,8 @@ static bool parses(const struct prosa_server_session *session)
 {
     if (session->state == SERVER_CLOSING)
         return !prosa_server_has(session, FLAG_DISCARD);
+    if (prosa_buffer_size(&session->out) > session->config->limits.output_limit)
+        return false; /* [FLOW-36] */
     return session->state != SERVER_CLOSED && session->waiting == WAIT_NOTHING &&
            !prosa_server_has(session, FLAG_PONG_DUE | FLAG_THIRSTY);
 }

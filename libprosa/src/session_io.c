@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 enum {
-    SMALLEST_BUFFER = 256,      /* octets */
+    SMALLEST_BUFFER = 256,      /* octets; doubled up to BUFFER_STEP, then one step at a time [LIM-07] */
+    BUFFER_STEP = 2048,         /* octets */
     BACKOFF_FIRST_MS = 500,     /* [RES-11] */
     BACKOFF_CEILING_MS = 30000, /* [RES-11] */
     BACKOFF_DOUBLINGS = 6       /* 0.5 s * 2^6 is above the ceiling */
@@ -63,8 +64,8 @@ bool prosa_buffer_reserve(struct prosa_buffer *buffer, size_t size)
         return true;
 
     size_t cap = buffer->cap < SMALLEST_BUFFER ? SMALLEST_BUFFER : buffer->cap;
-    while (cap - held < size && cap <= UINT32_MAX / 2)
-        cap *= 2;
+    while (cap - held < size)
+        cap += cap < BUFFER_STEP ? cap : BUFFER_STEP;
     uint8_t *at = realloc(buffer->at, cap);
     if (at == NULL)
         return false;

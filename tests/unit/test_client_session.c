@@ -273,6 +273,24 @@ static void test_caps_on_length(void)
 
 /* --- time ------------------------------------------------------------------------------------- */
 
+static void test_handshake_deadline(void)
+{
+    PROSA_CLAUSE("AUTH-23");
+    client_rig_init(&rig);
+    client_rig_advance(&rig, 4999);
+    CHECK(rig.seen[PROSA_CLIENT_ENDED] == 0);
+    client_rig_advance(&rig, 1);
+    CHECK(client_rig_ended(&rig, PROSA_ENDING_SILENCE, 0, true));
+    client_rig_fini(&rig);
+
+    client_rig_init(&rig);
+    rig.challenge.handshake_ms = 100;
+    client_rig_challenge(&rig);
+    client_rig_advance(&rig, 100);
+    CHECK(client_rig_ended(&rig, PROSA_ENDING_SILENCE, 0, true));
+    client_rig_fini(&rig);
+}
+
 static void test_liveness(void)
 {
     client_rig_init(&rig);
@@ -415,6 +433,7 @@ int main(void)
     test_handshake();
     test_challenge_is_refused();
     test_caps_on_length();
+    test_handshake_deadline();
     test_liveness();
     test_farewells();
     test_words_of_the_end();

@@ -213,7 +213,7 @@ static void test_idle_session_is_small(void)
     CHECK(prosa_server_session_memory(&rig.session) < 4096);
     rig_ready(&rig);
     rig_join(&rig, "general", 64, 64);
-    PROSA_CLAUSE("LIM");
+    PROSA_CLAUSE("LIM-07");
     CHECK(prosa_server_session_memory(&rig.session) < 640);
     rig_fini(&rig);
 }

@@ -99,6 +99,7 @@ struct prosa_server_session {
     uint8_t opaque[16];
     uint8_t nick[32];
     uint8_t client_key[PROSA_KEY_SIZE];
+    uint8_t id[PROSA_HASH_SIZE];      /* of the event's message */
     struct prosa_server_words *words; /* of a session that ends: its ERROR, the peer's reason */
 };
 
