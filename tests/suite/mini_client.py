@@ -14,10 +14,11 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
-from prosa_conformance import codec, crypto
+from prosa_conformance import codec, crypto, kinds
 from prosa_conformance.codec import Frame
-from prosa_conformance.registry import CODES_BY_NUMBER, CONSTANTS
+from prosa_conformance.registry import CODES_BY_NUMBER, CONSTANTS, FIELDS, FRAMES
 
 HEARD = 4096
 RECV_WINDOW = 16
@@ -62,7 +63,7 @@ def exit_code_of(number: int) -> int:
 class MiniClient:
     def __init__(self, folder: Path, host: str, port: int, nick: str, room: str) -> None:
         self.folder = folder
-        self.target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.target = f"[{host.lower()}]:{port}" if ":" in host else f"{host.lower()}:{port}"
         self.address = (host, port)
         self.nick = nick
         self.room = room
@@ -75,7 +76,7 @@ class MiniClient:
         self.unanswered = False
         self.counter = self.acked = self.limit_counter = self.highest_sent = 0
         self.sent_bye = False
-        self.leaving = False
+        self.leaving = self.heard_a_frame = False
 
     def own_seed(self) -> bytes:
         path = self.folder / "key"
@@ -112,7 +113,8 @@ class MiniClient:
             if isinstance(verdict, codec.Partial):
                 return None
             if isinstance(verdict, codec.Rejected):
-                raise Fatal(verdict.code)
+                self.malformed(verdict)
+            self.heard_a_frame = True
             self.buffer = self.buffer[verdict.consumed :]
             if isinstance(verdict, codec.Decoded):
                 self.displayable = verdict.displayable
@@ -120,12 +122,24 @@ class MiniClient:
             if self.cap == CONSTANTS["max_frame_handshake"]:
                 raise Fatal("BAD_STATE")
 
+    def malformed(self, verdict: codec.Rejected) -> NoReturn:
+        """WIRE-03 and ERR-10: without a word; WIRE-13: an unknown type is out of place first; else its code."""
+        if verdict.why.startswith("the magic"):
+            if not self.heard_a_frame:
+                raise Over("error", PROTOCOL, None, "what answers there does not speak PROSA/1")
+        elif self.buffer[3] in (FRAMES["ERROR"].type, FRAMES["BYE"].type):
+            raise Over("error", PROTOCOL, verdict.code, "the server ends the session in words that are none")
+        elif verdict.why.startswith("unknown even frame type") and self.cap == CONSTANTS["max_frame_handshake"]:
+            raise Fatal("BAD_STATE")
+        raise Fatal(verdict.code)
+
     def await_frame(self, name: str) -> Frame:
         """The one frame that the handshake allows now."""
         while (frame := self.next_frame()) is None:
             self.read()
         if frame.name in ("ERROR", "BYE"):
             self.take_end(frame)
+            raise Over("error", PROTOCOL, code_name(frame.number("code")), "the server ended the handshake")
         if frame.name != name:
             raise Fatal("BAD_STATE")
         return frame
@@ -175,7 +189,7 @@ class MiniClient:
         self.check_pin(key)
         if not crypto.verify_challenge(key, hello, challenge):
             raise Fatal("BAD_SIG")
-        if challenge.value("version") != 1:
+        if challenge.value("version") != 1 or 1 not in challenge.need("versions"):
             raise Fatal("DOWNGRADE")
         self.server_key = key
         self.keep_pin(key)
@@ -203,7 +217,8 @@ class MiniClient:
             if frame.name == "JOINED":
                 return self.take_joined(frame)
             if frame.name == "ERROR" and self.take_error(frame):
-                raise Over("error", PROTOCOL, code_name(frame.number("code")), "the room was refused")
+                self.send(codec.frame("BYE", code="NORMAL"))
+                raise Over("goodbye", PROTOCOL, code_name(frame.number("code")), "the room was refused")
             self.take(frame)
 
     def take_joined(self, joined: Frame) -> None:
@@ -404,9 +419,12 @@ def main(client_class: type[MiniClient] = MiniClient) -> None:
     if env["PROSA_LEVEL"] not in ("L0", "L1"):
         sys.exit(NOT_THERE)
     folder = Path(env["PROSA_DATA"])
-    room = env.get("PROSA_ROOM") or "@host"
-    client = client_class(folder, env["PROSA_HOST"], int(env["PROSA_PORT"]), env["PROSA_NICK"], room)
-    sys.exit(client.run())
+    nick, room, port = env["PROSA_NICK"], env.get("PROSA_ROOM", "@host"), env["PROSA_PORT"]
+    fits = not kinds.fault(FIELDS["nick"], nick.encode()) and not kinds.fault(FIELDS["room"], room.encode())
+    if not (fits and port.isdecimal() and 0 < int(port) < 65536):
+        say(f"bad settings: nick {nick!r}, room {room!r}, port {port!r}")
+        sys.exit(BAD_SETTINGS)
+    sys.exit(client_class(folder, env["PROSA_HOST"], int(port), nick, room).run())
 
 
 if __name__ == "__main__":
