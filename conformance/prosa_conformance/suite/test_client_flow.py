@@ -78,6 +78,12 @@ def test_joined_without_credit(scripted_server: ScriptedServer, start_client: St
     assert question.number("counter") == 8, f"after last_counter 7 came {question.number('counter')}"
 
 
+@clause("FLOW-34", quote="ACK, ERROR, PING, PONG, MEMBER, CHECKPOINT and BYE MUST NOT wait for it")
+def test_goodbye_without_credit(scripted_server: ScriptedServer, start_client: StartClient) -> None:
+    chat = Chat.begin(scripted_server, start_client(scripted_server), last_counter=7, limit_counter=7)
+    chat.leave()
+
+
 @clause("FLOW-12", quote="take each number as a maximum and ignore one that is lower than before")
 def test_stale_ack(chat: Chat) -> None:
     question = chat.ask()
@@ -145,8 +151,8 @@ def test_credit_is_raised_in_time(chat: Chat) -> None:
     session.give_answer(question, "that was long")
 
 
+@clause("WIRE-31", quote="An ACK from a client MUST have the fields room_id, seen_seq and", level="L1")
 @clause("FLOW-17", quote="A client MUST raise limit_seq in time")
-@clause("FLOW-12", quote="take each number as a maximum")
 def test_acks_of_the_client_say_what_came(chat: Chat) -> None:
     for number in range(5):
         chat.exchange(f"question {number}")

@@ -116,6 +116,13 @@ def low_order_author(chat: Chat, message: Frame) -> Frame:
     return forged.plus(codec.field_value("author_key", low), codec.field_value("author_sig", low + bytes(32)))
 
 
+def large_s(chat: Chat, message: Frame) -> Frame:
+    """The same signature with L added to S: the equation still holds."""
+    signature = message.need("author_sig")
+    larger = (int.from_bytes(signature[32:], "little") + crypto.L).to_bytes(32, "little")
+    return message.without("author_sig").plus(codec.field_value("author_sig", signature[:32] + larger))
+
+
 def field_added(chat: Chat, message: Frame) -> Frame:
     return message.plus((0x3FFF, b"not signed"))
 
@@ -128,7 +135,7 @@ def _decoded(octets: bytes) -> Frame:
 
 
 @pytest.mark.parametrize(
-    "forge", [bit_flipped, other_text, other_author, other_nick, low_order_author, field_added]
+    "forge", [bit_flipped, other_text, other_author, other_nick, low_order_author, large_s, field_added]
 )
 @clause("MSG-16", quote="MUST NOT show the text of a DELIVER whose author_sig does not verify; it reports it and goes on")
 @clause("CON-11", quote="MUST be an `error` event with from `client` and code `BAD_SIG`")
