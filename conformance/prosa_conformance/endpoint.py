@@ -172,10 +172,7 @@ class Endpoint(Wire):
 
     def next_frame(self, seconds: float | None = None) -> Frame:
         """The very next frame of a known type. A PING is answered, and returned all the same."""
-        frame = self._read_frame(self.case.deadline(seconds))
-        if frame is None:
-            raise self._violation("the connection ended", "a frame", _end_words(self.end), "closed")
-        return frame
+        return self._due_frame(self.case.deadline(seconds), "a frame", [])
 
     def expect(self, name: str, /, seconds: float | None = None, **fields: Value | Rule) -> Frame:
         """Wait for a frame of this name with these fields; see `expect_in_any_order`."""
