@@ -81,7 +81,9 @@ def test_joined_without_credit(scripted_server: ScriptedServer, start_client: St
 @clause("FLOW-34", quote="ACK, ERROR, PING, PONG, MEMBER, CHECKPOINT and BYE MUST NOT wait for it")
 def test_goodbye_without_credit(scripted_server: ScriptedServer, start_client: StartClient) -> None:
     chat = Chat.begin(scripted_server, start_client(scripted_server), last_counter=7, limit_counter=7)
-    chat.leave()
+    chat.client.type_line("exit")
+    chat.session.answer_bye()
+    chat.client.expect_closed(0)
 
 
 @clause("FLOW-12", quote="take each number as a maximum and ignore one that is lower than before")
