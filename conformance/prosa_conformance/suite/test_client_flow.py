@@ -53,7 +53,7 @@ def test_join_of_a_second_life(chat: Chat, start_client: StartClient) -> None:
 
 
 @clause("FLOW-20", quote="A client MUST NOT send a PUBLISH with a counter above limit_counter")
-@clause("CON-08", quote="A line that is typed while the client waits for an answer is kept and sent when the limit allows")
+@clause("CON-08", quote="A line that is typed while the client waits for an answer is kept and sent")
 def test_no_second_question_before_the_answer(chat: Chat) -> None:
     first = chat.ask("the first")
     chat.client.type_line("the second")

@@ -71,7 +71,9 @@ def test_target_is_the_address_that_was_typed(newcomer: Chat) -> None:
 @pytest.mark.parametrize("typed", ["localhost", "LOCALHOST"])
 @clause("AUTH-03", quote="also when the client reached it through an address, a relay or a tunnel")
 @clause("ID-03", quote="A target MUST be written `name:port`: a DNS name in lower case")
-def test_target_is_the_name_that_was_typed(scripted_server: ScriptedServer, start_client: StartClient, typed: str) -> None:
+def test_target_is_the_name_that_was_typed(
+    scripted_server: ScriptedServer, start_client: StartClient, typed: str
+) -> None:
     server = ScriptedServer(scripted_server.case, address=("127.0.0.1", scripted_server.port))
     server.host = typed
     chat = Chat.meet(server, start_client(server))

@@ -137,7 +137,7 @@ def _decoded(octets: bytes) -> Frame:
 @pytest.mark.parametrize(
     "forge", [bit_flipped, other_text, other_author, other_nick, low_order_author, large_s, field_added]
 )
-@clause("MSG-16", quote="MUST NOT show the text of a DELIVER whose author_sig does not verify; it reports it and goes on")
+@clause("MSG-16", quote="MUST NOT show the text of a DELIVER whose author_sig does not verify; it reports it")
 @clause("CON-11", quote="MUST be an `error` event with from `client` and code `BAD_SIG`")
 def test_forged_message(chat: Chat, forge: Forge) -> None:
     question = chat.ask()
