@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import shlex
 import subprocess
@@ -62,7 +63,13 @@ def parser() -> Parser:
     tests.add_argument("--list", action="store_true", help="list the tests and run none")
     how = words.add_argument_group("how")
     how.add_argument("--seed", type=int, help="of everything random (default: a new one, printed)")
-    how.add_argument("--time-scale", type=float, default=1.0, metavar="X", help="multiplies every wait and timer")
+    how.add_argument(
+        "--time-scale",
+        type=float,
+        default=os.environ.get("PROSA_TIME_SCALE", "1"),
+        metavar="X",
+        help="multiplies every wait and timer (default: PROSA_TIME_SCALE, or 1)",
+    )
     how.add_argument("--strict", action="store_true", help="non-strict results and known failures count as failures")
     how.add_argument("--report", type=Path, default=Path("report"), metavar="DIR", help="junit.xml and result.json")
     return words

@@ -22,6 +22,7 @@ from typing import IO
 STDERR_KEPT = 400  # lines
 LINE_CAP = 1 << 20  # octets; a longer line comes in pieces
 KILL_GRACE_S = 10.0
+LAST_WORDS_S = 0.5
 
 SANITIZER = re.compile(
     r"ERROR: (?:Address|Leak|Memory|Thread)Sanitizer|WARNING: (?:Thread|Memory)Sanitizer|runtime error:"
@@ -107,7 +108,10 @@ class Program:
             self._changed.notify_all()
 
     def _wait(self) -> None:
+        """Its end is told when its last words are in, unless a child of its own keeps the pipes open."""
         code = self._process.wait()
+        for thread in self._threads[:2]:
+            thread.join(LAST_WORDS_S)
         with self._changed:
             self._ended = Ended(code)
             self._changed.notify_all()

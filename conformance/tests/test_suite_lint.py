@@ -66,7 +66,7 @@ def test_quotations_are_checked() -> None:
     assert faults([claim("WIRE-01", "A frame  MUST\nbegin")]) == [], "wherever the lines end"
     assert "misquotes" in faults([claim("WIRE-01", "A frame SHOULD begin")])[0], "another word"
     assert "does not quote" in faults([claim("WIRE-01", "")])[0], "no words"
-    assert "does not have" in faults([claim("WIRE-999", "x")])[0], "an unknown clause"
+    assert "does not have" in faults([claim("WIRE-0", "x")])[0], "an unknown clause"
     assert "nobody knows" in faults([claim("WIRE-01", good, needs=["luck"])])[0], "an unknown need"
     assert "role" in faults([claim("WIRE-01", good, role="king")])[0], "an unknown role"
     assert faults([]) == ["cites no clause"], "no mark at all"

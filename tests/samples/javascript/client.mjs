@@ -183,7 +183,7 @@ class Session extends prosa.Link {
 
   // END-15, END-16: end of file, a reset, or no connection at all.
   ended(how, error) {
-    const why = { ECONNREFUSED: 'refused', ENOTFOUND: 'unresolved', EAI_AGAIN: 'unresolved' }[error?.code] ?? 'error';
+    const why = { ENOTFOUND: 'unresolved', EAI_AGAIN: 'unresolved' }[error?.code] ?? 'refused';
     this.outcome ??= this.hello ? { how, code: null, reason: 'the server vanished without a goodbye', exit: 5 }
       : { how: why, code: null, reason: `cannot connect: ${error?.code}`, exit: 3 };
   }
