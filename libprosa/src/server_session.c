@@ -174,9 +174,7 @@ void prosa_server_session_recv_commit(struct prosa_server_session *session, size
 void prosa_server_session_recv_eof(struct prosa_server_session *session, uint64_t now_ms)
 {
     (void)now_ms;
-    prosa_server_set(session, FLAG_EOF);
-    if (session->state == SERVER_VERIFYING) /* nothing in front of it can count any more */
-        prosa_server_over(session, PROSA_ENDING_EOF, 0);
+    prosa_server_set(session, FLAG_EOF); /* it stands behind the octets that came before it */
 }
 
 void prosa_server_session_recv_reset(struct prosa_server_session *session, uint64_t now_ms)

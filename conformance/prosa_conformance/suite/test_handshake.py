@@ -194,6 +194,18 @@ def test_frames_behind_auth_wait_for_welcome(server: Server) -> None:
     alice.expect("PONG", opaque=b"behind")
 
 
+@clause("AUTH-19", quote="Pipelined frames are welcome: they wait")
+def test_whole_session_behind_auth(server: Server) -> None:
+    alice = greeted(server.connect("alice"))
+    join = alice.make_join()
+    alice.send_together(alice.make_auth(), join, codec.frame("BYE", code="NORMAL"))
+    alice.half_close()
+    assert alice.next_frame().name == "WELCOME", "the first frame after AUTH is not WELCOME"
+    alice.expect_joined(join)
+    alice.expect("BYE", code="NORMAL")
+    alice.expect_closed()
+
+
 @clause("AUTH-19", quote="MUST NOT act on any octet that follows AUTH before WELCOME is sent")
 def test_frames_behind_a_bad_auth_are_not_acted_on(server: Server) -> None:
     with bracket(server) as mallory:
