@@ -91,7 +91,7 @@ static struct prosa_client_slot *add_slot(struct prosa_client_session *session,
                                           const struct prosa_client_join *join)
 {
     if (session->slot_count == session->slot_cap) {
-        uint16_t cap = (uint16_t)(session->slot_cap == 0 ? 1 : 2 * session->slot_cap);
+        uint16_t cap = prosa_slots_grown(session->slot_cap, UINT16_MAX);
         struct prosa_client_slot *slots = realloc(session->slots, cap * sizeof *slots);
         if (slots == NULL)
             return NULL;
@@ -134,6 +134,8 @@ enum prosa_status prosa_client_session_join(struct prosa_client_session *session
     };
     if (session->state != CLIENT_READY || slot_of_name(session, join->room) != NULL)
         return PROSA_ERR_CALL; /* [FLOW-02] */
+    if (session->slot_count == UINT16_MAX)
+        return PROSA_ERR_NO_SPACE; /* no server has more [FLOW-03] */
     if (join->has_after_seq && join->after_seq != 0 && !has_epoch)
         return PROSA_ERR_CALL; /* [RES-04] */
     enum prosa_status status = prosa_buffer_message(&session->out, &message, prosa_bytes(NULL, 0));
@@ -376,8 +378,8 @@ bool prosa_client_on_ack(struct prosa_client_session *session, const struct pros
         room->limit_counter = ack->limit_counter;
     event->kind = PROSA_CLIENT_ACKED;
     event->room = room;
-    event->acked_counter = ack->acked_counter;
-    event->acked_seq = ack->acked_seq;
+    event->acked_counter = room->acked_counter;
+    event->acked_seq = ack->acked_counter == room->acked_counter ? ack->acked_seq : 0;
     return true;
 }
 

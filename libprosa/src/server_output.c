@@ -200,13 +200,24 @@ static void watch_progress(struct prosa_server_session *session, uint64_t now_ms
         prosa_server_set(session, FLAG_OWED);
 }
 
-/* A cursor that pruning overtook ends the session [FLOW-40]. */
-static bool was_overtaken(const struct prosa_server_session *session)
+/* The next entry is not kept any more. */
+static bool is_overtaken(const struct prosa_server_slot *slot)
 {
+    return slot->cursor + 1 < slot->room->oldest_seq;
+}
+
+/* A cursor that pruning overtook ends the session [FLOW-40]; one that ends waits for it no longer. */
+static void watch_pruning(struct prosa_server_session *session, uint64_t now_ms)
+{
+    bool overtaken = false;
     for (size_t i = 0; i < session->slot_count; i++)
-        if (session->slots[i].cursor + 1 < session->slots[i].room->oldest_seq)
-            return true;
-    return false;
+        overtaken = overtaken || is_overtaken(&session->slots[i]);
+    if (!overtaken)
+        return;
+    if (session->state == SERVER_READY)
+        prosa_server_goodbye(session, PROSA_CODE_SLOW_CONSUMER, 0, now_ms);
+    else
+        prosa_server_clear(session, FLAG_END_DELIVERED);
 }
 
 void prosa_server_session_batch(struct prosa_server_session *session, struct prosa_batch *batch,
@@ -218,8 +229,7 @@ void prosa_server_session_batch(struct prosa_server_session *session, struct pro
     batch->left = 0;
     if (session->state == SERVER_CLOSED)
         return;
-    if (session->state == SERVER_READY && was_overtaken(session))
-        prosa_server_goodbye(session, PROSA_CODE_SLOW_CONSUMER, 0, now_ms);
+    watch_pruning(session, now_ms);
     prosa_server_settle(session);
     watch_progress(session, now_ms);
     if (prosa_buffer_size(&session->out) > 0) {
@@ -237,6 +247,8 @@ void prosa_server_session_batch(struct prosa_server_session *session, struct pro
 /* The last entry that may follow the cursor now [FLOW-18] [MEM-02] [AUD-04]. */
 static uint64_t permitted(const struct prosa_server_session *session, const struct prosa_server_slot *slot)
 {
+    if (is_overtaken(slot))
+        return 0;
     uint64_t last = lower(slot->room->head_seq, lower(slot->limit_seq, slot->hold));
     if ((session->features & PROSA_FEATURE_AUDIT) == 0)
         return last;

@@ -25,6 +25,8 @@ void prosa_room_init(struct prosa_room *room, const uint8_t server_key[static PR
 struct prosa_server_slot *prosa_server_slot_of(const struct prosa_server_session *session,
                                                const uint8_t *room_id)
 {
+    if (prosa_server_has(session, FLAG_ENDED))
+        return NULL; /* the caller may have freed the rooms */
     for (size_t i = 0; i < session->slot_count; i++)
         if (memcmp(session->slots[i].room->room_id, room_id, PROSA_HASH_SIZE) == 0)
             return &session->slots[i];
@@ -44,7 +46,7 @@ static struct prosa_server_slot *slot_of_name(const struct prosa_server_session 
 static struct prosa_server_slot *add_slot(struct prosa_server_session *session)
 {
     if (session->slot_count == session->slot_cap) {
-        uint16_t cap = (uint16_t)(session->slot_cap == 0 ? 1 : 2 * session->slot_cap);
+        uint16_t cap = prosa_slots_grown(session->slot_cap, (uint16_t)session->config->limits.max_rooms);
         struct prosa_server_slot *slots = realloc(session->slots, cap * sizeof *slots);
         if (slots == NULL)
             return NULL;
@@ -257,6 +259,7 @@ bool prosa_server_session_joined(struct prosa_server_session *session, const str
     slot->limit_seq = start - 1 + message.join.recv_window; /* [FLOW-07] */
     slot->replay_end = room->head_seq;
     if (!recall_ids(slot, answer)) {
+        remove_slot(session, slot);
         prosa_server_session_fail(session, PROSA_ERR_INTERNAL, now_ms);
         return false;
     }

@@ -28,6 +28,13 @@ void prosa_buffer_consume(struct prosa_buffer *buffer, size_t size);
 void prosa_buffer_release(struct prosa_buffer *buffer);
 void prosa_buffer_free(struct prosa_buffer *buffer);
 
+/* The capacity after `cap` of a list of joined rooms: doubled, at most `most`; `cap` when that is reached. */
+static inline uint16_t prosa_slots_grown(uint16_t cap, uint16_t most)
+{
+    uint32_t doubled = cap == 0 ? 1 : 2 * (uint32_t)cap;
+    return doubled < most ? (uint16_t)doubled : most;
+}
+
 /* Appends an encoded message; `extra` as in prosa_message_encode(). PROSA_ERR_NO_SPACE: no memory. */
 PROSA_NODISCARD enum prosa_status prosa_buffer_message(struct prosa_buffer *buffer,
                                                        const struct prosa_message *message,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Rooms as a server session applies them: JOIN, resume, members, audit, pruning. */
 #include "check.h"
+#include "server.h"
 #include "server_rig.h"
 
 static struct rig rig;
@@ -289,6 +290,45 @@ static void test_pruned_member_is_ended(void)
     rig_fini(&rig);
 }
 
+static void test_pruning_does_not_hold_up_a_goodbye(void)
+{
+    rig_init(&rig);
+    joined("general", 1, 64);
+    rig.write_at_most = 0;
+    for (uint64_t n = 1; n <= 5; n++)
+        rig_host_says(&rig, &rig.group, n, "soon gone");
+    prosa_server_session_bye(&rig.session, PROSA_CODE_SHUTDOWN, rig.now);
+    rig_turn(&rig);
+    rig.group.room.oldest_seq = 4; /* the entry that it waits for is not there any more */
+    rig.write_at_most = SIZE_MAX;
+    rig_turn(&rig);
+    PROSA_CLAUSE("FLOW-40");
+    CHECK(rig_took_bye(&rig, PROSA_CODE_SHUTDOWN) && rig_take(&rig) == 0);
+    rig_fini(&rig);
+}
+
+static void test_late_answers_touch_no_room(void)
+{
+    rig_init(&rig);
+    joined("general", 4, 64);
+    rig.hold_publish = true;
+    rig_publish(&rig, &rig.group, 1, "who is there?");
+    prosa_server_session_recv_reset(&rig.session, rig.now);
+    rig_turn(&rig);
+    CHECK(rig_ended(&rig, PROSA_ENDING_RESET, 0));
+    rig.session.slots[0].room = NULL; /* stands for a room that the caller has freed */
+    prosa_server_session_accepted(&rig.session, &rig.group.room, 1, 1, rig.now);
+    CHECK(prosa_server_session_pending(&rig.session) == 0);
+    rig_fini(&rig);
+}
+
+static void test_list_of_rooms_grows_to_its_limit(void)
+{
+    PROSA_CLAUSE("FLOW-03");
+    CHECK(prosa_slots_grown(0, 8) == 1 && prosa_slots_grown(1, 8) == 2 && prosa_slots_grown(4, 5) == 5);
+    CHECK(prosa_slots_grown(32768, 65535) == 65535);
+}
+
 static void test_short_writes_keep_frames_whole(void)
 {
     rig_init(&rig);
@@ -316,6 +356,9 @@ int main(void)
     test_frames_during_replay();
     test_audit();
     test_pruned_member_is_ended();
+    test_pruning_does_not_hold_up_a_goodbye();
+    test_late_answers_touch_no_room();
+    test_list_of_rooms_grows_to_its_limit();
     test_short_writes_keep_frames_whole();
     return check_result();
 }

@@ -62,7 +62,7 @@ struct prosa_client_event {
     struct prosa_bytes octets;            /* the whole frame, when the event is about one */
     enum prosa_status status;             /* UNSHOWN */
     uint64_t seq;                         /* COVERED, CONFLICT */
-    uint64_t acked_counter, acked_seq;    /* ACKED: of the last covered message */
+    uint64_t acked_counter, acked_seq;    /* ACKED: of the last covered message; seq 0: not said */
     const uint8_t *id;                    /* MESSAGE, UNSHOWN */
     bool own;                             /* MESSAGE: its author is this client */
     bool lost_history;                    /* JOINED: [RES-03] */
