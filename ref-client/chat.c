@@ -287,6 +287,9 @@ static void receive(struct chat *chat, uint64_t now_ms)
 {
     uint8_t *at = NULL;
     const size_t cap = prosa_client_session_recv_space(&chat->session, &at);
+    if (cap == 0) {
+        return; /* reading nothing would look like end of file */
+    }
     const ssize_t n = net_receive(chat->fd, at, cap);
     if (n > 0) {
         prosa_client_session_recv_commit(&chat->session, (size_t)n, now_ms);
@@ -367,11 +370,19 @@ static uint64_t time_left(const struct chat *chat, uint64_t now_ms)
 
 static void wait_once(struct chat *chat)
 {
+    uint8_t *unused;
+    const bool wants_in = prosa_client_session_recv_space(&chat->session, &unused) > 0;
     const bool wants_out = !chat->is_broken && prosa_client_session_send_peek(&chat->session).size > 0;
+    if (!wants_in && chat->is_broken) { /* nothing goes either way any more */
+        prosa_client_session_recv_reset(&chat->session, clock_now_ms());
+        return;
+    }
     /* A full outbox stops the reading: what is typed waits outside. */
     const bool wants_lines = chat->leaving == STAYING && chat->is_drained;
     struct pollfd fds[] = {
-        {.fd = chat->fd, .events = (short)(POLLIN | (wants_out ? POLLOUT : 0))},
+        /* A hang-up is reported whatever one asks for: who asks for nothing does not look. */
+        {.fd = wants_in || wants_out ? chat->fd : -1,
+         .events = (short)((wants_in ? POLLIN : 0) | (wants_out ? POLLOUT : 0))},
         {.fd = wants_lines ? chat->ui->input : -1, .events = POLLIN},
     };
     const uint64_t timeout_ms = time_left(chat, clock_now_ms());

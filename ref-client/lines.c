@@ -21,12 +21,13 @@ void lines_commit(struct lines *lines, size_t size)
     lines->has_ended = size == 0;
 }
 
-/* Takes all that is there of a line without an end. */
+/* Takes all that is there of a line without an end. The octet beyond the longest line may be a carriage
+ * return, which does not count. */
 static enum lines_outcome take_rest(struct lines *lines, struct prosa_bytes *line)
 {
     const bool was_skipping = lines->is_skipping;
     *line = prosa_bytes(lines->buffer + lines->begin, lines->end - lines->begin);
-    if (lines->has_ended ? line->size == 0 : line->size <= LINES_MAX && !was_skipping) {
+    if (lines->has_ended ? line->size == 0 : line->size <= LINES_MAX + 1 && !was_skipping) {
         return LINES_NONE;
     }
     lines->begin = lines->end;
@@ -49,6 +50,9 @@ enum lines_outcome lines_next(struct lines *lines, struct prosa_bytes *line)
         *line = prosa_bytes(at, (size_t)(feed - at));
         lines->begin += line->size + 1;
         lines->is_skipping = false;
+        if (line->size > 0 && line->at[line->size - 1] == '\r') {
+            line->size--; /* [CON-08] */
+        }
         if (!was_skipping) {
             return line->size > LINES_MAX ? LINES_TOO_LONG : LINES_LINE;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lines: octets in, lines out. A line ends with a line feed, which is cut, or with the end of the input.
+ * lines: octets in, lines out. A line ends with a line feed, which is cut with a carriage return before it,
+ * or with the end of the input.
  * It refuses to hold more than one line that a message can be made of: of a longer one only the fact is
  * told, and its octets are dropped.
  */

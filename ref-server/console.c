@@ -38,6 +38,9 @@ enum console_result console_next(struct console *console, struct prosa_bytes *li
     }
     *line = prosa_bytes(start, end == NULL ? left : (size_t)(end - start));
     console->at += end == NULL ? left : line->size + 1;
+    if (end != NULL && line->size > 0 && end[-1] == '\r') {
+        line->size--; /* section 13.4, for both consoles */
+    }
     if (console->skipping) {
         console->skipping = false;
         return CONSOLE_TOO_LONG;

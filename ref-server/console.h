@@ -27,7 +27,7 @@ void console_read(struct console *console);
 
 enum console_result { CONSOLE_LINE, CONSOLE_TOO_LONG, CONSOLE_NOTHING };
 
-/* The next line without its end, valid until console_read. */
+/* The next line without its end, a line feed and a carriage return before it; valid until console_read. */
 PROSA_NODISCARD enum console_result console_next(struct console *console, struct prosa_bytes *line);
 
 #endif

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(os.environ.get("PROSA_PROGRAMS", ROOT / "build" / "default" / "bin"))
 SUITE = ROOT / "tests" / "suite"
 MINI_SERVER = SUITE / "mini_server.py"
+FLOODING_SERVER = Path(__file__).parent / "flooding_server.py"
 SILENT_SERVER = Path(__file__).parent / "silent_server.py"
 
 Start = Callable[..., Console]

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from conftest import ROOT, SILENT_SERVER, Server, Start
+from conftest import FLOODING_SERVER, ROOT, SILENT_SERVER, Server, Start
 from console import CHUNK, END_OF_FILE, INTERRUPT, Console
 
 Serve = Callable[..., Server]
@@ -291,7 +291,8 @@ def test_a_data_folder_that_cannot_be_made(start: Start, tmp_path: Path) -> None
 def test_lines_that_are_no_message_are_reported_and_the_rest_is_sent(start: Start, serve: Serve) -> None:
     server = serve("echo")
     console = start("prosa-client", "--json", server.address)
-    lines = [b"first", b"", b"x" * 4097, b"\xff\xfe", b"nul\0", b"y" * 4096, b"z" * 20000, b"last"]
+    bad = [b"x" * 4097, b"\xff\xfe", b"nul\0"]
+    lines = [b"first", b"", b"\r", *bad, b"y" * 4096 + b"\r", b"z" * 20000, b"last"]
     console.type(b"\n".join(lines))  # the last one without a line feed
     console.close_stdin()
     assert console.ended() == 0
@@ -300,6 +301,17 @@ def test_lines_that_are_no_message_are_reported_and_the_rest_is_sent(start: Star
     codes = [event["code"] for event in named(console, "error")]
     assert sorted(codes) == ["BAD_TEXT", "BAD_TEXT", "TOO_LARGE", "TOO_LARGE"]
     assert [event["counter"] for event in named(console, "acked")] == ["1", "2", "3"]
+
+
+def test_a_carriage_return_is_part_of_the_lines_end(start: Start, serve: Serve) -> None:
+    server = serve("echo")
+    console = start("prosa-client", "--json", server.address)
+    console.type("kept \r inside\r\n")
+    console.expect('"text":"kept \\u000d inside"')
+    console.type("y" * 4096 + "\r")  # as long as a line can be, and its end is not there yet
+    console.type("\nexit\r\n")
+    assert console.ended() == 0
+    assert named(console, "error") == []
 
 
 def test_lines_typed_while_an_answer_is_due_wait_in_order(start: Start, serve: Serve) -> None:
@@ -402,6 +414,15 @@ def test_silence_is_told_apart_from_death(start: Start, serve: Serve) -> None:
     (gone,) = named(console, "disconnected")
     assert gone["how"] == "silence"
     assert gone["reason"] == "the server fell silent for 200 ms"
+
+
+def test_a_server_that_does_not_read_is_waited_for(start: Start, serve: Serve) -> None:
+    server = serve("echo", script=FLOODING_SERVER)
+    console = start("prosa-client", "--json", server.address)
+    console.line("are you listening?")
+    console.close_stdin()
+    assert console.ended() == 0, console.out
+    assert [event["text"] for event in named(console, "message") if not event["own"]] == ["are you listening?"]
 
 
 @pytest.mark.parametrize(("is_read", "how"), [(True, "eof"), (False, "reset")])
