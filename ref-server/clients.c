@@ -145,11 +145,11 @@ static void on_auth(struct clients *clients, struct conn *conn, const struct pro
     snprintf(conn->nick, sizeof conn->nick, "%.*s", (int)event->auth.nick.size,
              (const char *)event->auth.nick.at);
     key_suffix_format(key, conn->key_suffix);
-    replace_older(clients, conn, key);
     prosa_server_session_welcome(&conn->session, clients->sessions + 1, clock_unix_ms(), now_ms);
     if (!prosa_server_session_ready(&conn->session)) {
-        return;
+        return; /* refused: it replaces nobody */
     }
+    replace_older(clients, conn, key); /* before WELCOME goes out */
     conn->number = ++clients->sessions;
     clients->stranger_count--;
     list_remove(&conn->place);
@@ -292,6 +292,7 @@ static bool take_events(struct clients *clients, struct conn *conn, bool *reset)
             prosa_server_session_fail(&conn->session, PROSA_ERR_INTERNAL, now_ms);
             break;
         case PROSA_SERVER_SHUT:
+            answerer_forget(clients->answerer, conn); /* an answer would reach nobody [FLOW-30] */
             conn_shut(conn);
             break;
         case PROSA_SERVER_ENDED:
@@ -356,7 +357,8 @@ bool clients_tell(struct clients *clients, struct prosa_bytes nick, struct prosa
     {
         struct conn *conn = at->of;
         const bool is_named = prosa_bytes_equal(nick, prosa_bytes_of_string(conn->nick));
-        newest = is_named && conn->host != NULL ? conn : newest;
+        const bool listens = conn->host != NULL && prosa_server_session_ready(&conn->session);
+        newest = is_named && listens ? conn : newest;
     }
     if (newest == NULL ||
         room_append_own(newest->host, &clients->config->keypair, text, NULL, clock_unix_ms()) != PROSA_OK) {

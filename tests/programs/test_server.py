@@ -391,6 +391,15 @@ def test_a_line_that_goes_nowhere_is_not_lost_in_silence(
     client.event("message", text="still here")
 
 
+def test_a_carriage_return_is_part_of_the_lines_end(serve: Serve, ask: Ask) -> None:
+    server = serve()
+    client = ask(server)
+    server.console.line("@ada from another system\r")
+    client.event("message", text="from another system")
+    server.console.line("exit\r")
+    assert [client.console.ended(), server.console.ended()] == [0, 0]
+
+
 @pytest.mark.parametrize("console", [os.devnull, "file"])
 def test_without_a_console_nobody_answers(start: Start, ask: Ask, tmp_path: Path, console: str) -> None:
     (tmp_path / "file").write_text("a line before anybody asked\n")
@@ -416,6 +425,16 @@ def test_ctrl_c_at_a_terminal_says_goodbye(serve: Serve, ask: Ask) -> None:
     server.console.type(INTERRUPT)
     assert server.console.ended() == 0
     assert client.console.ended() == 6
+
+
+def test_a_session_that_is_refused_replaces_nobody(
+    serve: Serve, ask: Ask, start: Start, tmp_path: Path
+) -> None:
+    server = serve("--answer", "echo")
+    client = ask(server)
+    words = ("--nick", "host", "--data", str(tmp_path / "ada"))  # the same key
+    assert start("prosa-client", *words, server.address).ended() == 4
+    assert client.ask("am I still here?") == "am I still here?"
 
 
 def test_the_log_says_how_a_client_went(serve: Serve, ask: Ask) -> None:
