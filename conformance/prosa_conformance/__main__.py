@@ -3,13 +3,18 @@
 
 import contextlib
 import os
+import signal
 import sys
 
 from prosa_conformance.cli import main
 
 
 def run() -> None:
-    """Ends at once: a reader of stdout that has gone must not change the exit code."""
+    """SIGTERM is an interruption, so that no program is left behind.
+
+    Ends at once: a reader of stdout that has gone must not change the exit code.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     code = main(sys.argv[1:])
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()

@@ -6,6 +6,7 @@ Reads prosa.toml or the words of the command line into one `Implementation`; sta
 
 from __future__ import annotations
 
+import os
 import shlex
 import tomllib
 from collections.abc import Mapping
@@ -87,8 +88,10 @@ class Implementation:
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """The PROSA_ variables for the settings."""
-    return {f"PROSA_{name.upper()}": value for name, value in settings.items()}
+    """The whole environment of a program: ours, but of the contract's variables only these settings."""
+    ours = {f"PROSA_{name.upper()}" for name in PLACEHOLDERS}
+    inherited = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**inherited, **{f"PROSA_{name.upper()}": value for name, value in settings.items()}}
 
 
 def timers_text(timers: Mapping[str, int]) -> str:

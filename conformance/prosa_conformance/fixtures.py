@@ -87,11 +87,13 @@ def server(request: pytest.FixtureRequest, case: Case, pool: Pool) -> Iterator[S
 @pytest.fixture
 def fresh_server(request: pytest.FixtureRequest, case: Case) -> Iterator[Server]:
     process = ServerProcess(case.settings, request.node.stash[CARD].timers)
-    handle = Server(case, process)
-    yield handle
-    case.close_wires()
-    handle.check_alive()
-    process.stop()
+    try:
+        handle = Server(case, process)
+        yield handle
+        case.close_wires()
+        handle.check_alive()
+    finally:
+        process.stop()
 
 
 @pytest.fixture

@@ -49,10 +49,14 @@ def await_ready(settings: Settings, program: Program) -> tuple[str, int]:
     raise NotStarted(
         "the server ended before it printed READY" if ended else "the server never printed READY",
         expected="a line `READY host:port` on stdout [CON-05]",
-        actual=str(ended) if ended else f"{START_S * settings.time_scale:.0f} s without it; other lines: {other[:3]}",
+        actual=f"{ended or f'still running after {START_S * settings.time_scale:g} s'}; {_printed(other)}",
         symptom=_start_symptom(program, bool(ended and ended.signal_name)),
         last_words=program.stderr_since(),
     )
+
+
+def _printed(lines: list[str]) -> str:
+    return f"on stdout came: {' / '.join(lines[:3])[:300]}" if lines else "nothing came on stdout"
 
 
 def _start_symptom(program: Program, crashed: bool) -> str:

@@ -21,7 +21,7 @@ class Ports:
 
     def __init__(self, salt: int) -> None:
         self._next = salt % 50000
-        self._last_port = min(_ephemeral_low(), 32768) - 1
+        self._last_port = max(_ephemeral_low() - 1, FIRST_PORT + 1000)  # in it only where it begins so low
 
     def take(self) -> tuple[str, int]:
         """A pair that nobody listens on now."""

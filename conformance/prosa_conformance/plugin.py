@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Any
 
 import pytest
 
@@ -152,10 +153,12 @@ class Runner:
         }[need]
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, None, None]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
         started = time.monotonic()
         item.stash[ERRORS] = []
-        yield
+        outcome = yield
+        if outcome.excinfo is not None:
+            return  # interrupted: a test that has not come to its end has no verdict
         result = self._judge(item, time.monotonic() - started)
         self.results.append(result)
         self._capture(item)

@@ -50,7 +50,7 @@ class Ended:
 
 
 class Program:
-    """Started at once; `end` must be called (the fixtures see to it)."""
+    """Started at once, with `env` as its whole environment; `end` must be called (the fixtures see to it)."""
 
     def __init__(
         self, command: Sequence[str], env: Mapping[str, str], directory: Path, name: str = "program"
@@ -70,7 +70,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=directory,
-            env={**os.environ, **env},
+            env=env,
             start_new_session=True,
         )
         assert self._process.stdin and self._process.stdout and self._process.stderr

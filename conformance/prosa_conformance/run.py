@@ -53,7 +53,7 @@ class Run:
         self.terminal.header(self.settings, len(runner.collected), self.selection.roles)
         trouble = preflight.check(self.settings, self.selection.roles)
         if trouble is not None:
-            self.terminal.problem(explain.text(trouble))
+            self.terminal.problem(f"the implementation did not start, and no test was run.\n\n{explain.text(trouble)}")
             return Exit.NOT_STARTED
         runner = self._runner()
         code = self._pytest(runner)
@@ -74,6 +74,7 @@ class Run:
     def _pytest(self, runner: Runner, *more: str) -> int | None:
         """None when tests were collected (and run); else the exit code of the whole run."""
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        os.environ.pop("PYTEST_ADDOPTS", None)  # of the person's own tests
         words = [str(SUITE), "-c", str(SUITE / "pytest.ini"), f"--rootdir={SUITE}", "--assert=plain", "--capture=no"]
         for plugin in ("terminal", "cacheprovider", "junitxml", "nose", "doctest"):
             words += ["-p", f"no:{plugin}"]

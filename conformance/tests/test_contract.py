@@ -80,7 +80,15 @@ def test_absent_file(tmp_path: Path) -> None:
 
 def test_environment_and_timers() -> None:
     timers = timers_text({"linger_ms": 300, "handshake_ms": 600})
-    assert environment({"timers": timers}) == {"PROSA_TIMERS": "handshake_ms=600,linger_ms=300"}, timers
+    assert environment({"timers": timers})["PROSA_TIMERS"] == "handshake_ms=600,linger_ms=300", timers
+
+
+def test_settings_of_the_shell_do_not_reach_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROSA_ROOM", "left-over")
+    monkeypatch.setenv("PATH_OF_MY_OWN", "kept")
+    given = environment({"nick": "alice"})
+    assert "PROSA_ROOM" not in given, "a room that no test has set"
+    assert (given["PROSA_NICK"], given["PATH_OF_MY_OWN"]) == ("alice", "kept"), given
 
 
 @pytest.mark.parametrize("text", ["here", "here:", ":1", "here:0", "here:65536", "here:x"])

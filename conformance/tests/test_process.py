@@ -24,7 +24,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Program] = []
 
     def run(source: str) -> Program:
-        started.append(Program([sys.executable, "-u", "-c", source], {}, tmp_path))
+        started.append(Program([sys.executable, "-u", "-c", source], os.environ, tmp_path))
         return started[-1]
 
     yield run

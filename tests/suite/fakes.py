@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
 
 
 def ready(text: str = "READY") -> socket.socket:
@@ -67,6 +68,13 @@ def silent() -> None:
         connection, _ = listener.accept()
         while connection.recv(4096):
             pass
+
+
+def announced() -> None:
+    """Tells a waiting test its process id before it serves like the silent one."""
+    with Path(os.environ["ANNOUNCED_TO"]).open("w") as pipe:
+        print(os.getpid(), file=pipe)
+    silent()
 
 
 def not_there() -> None:

@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from conftest import SOME, Conform, python
+from conftest import CONFORMANCE, DEADLINE_S, SOME, Conform, python
 
 GOOD = python("mini_server.py")
 
@@ -135,3 +140,31 @@ def test_other_code_of_the_class_is_non_strict(conform: Conform) -> None:
     assert outcome.code == 0, outcome.text
     assert outcome.verdicts()["handshake::tampered_auth_signature"] == "non-strict", outcome.verdicts()
     assert conform(*words, "--strict").code == 1, "--strict asks for the letter"
+
+
+def test_4_interrupted_and_nothing_left_behind(tmp_path: Path) -> None:
+    """SIGTERM in the middle of a test: its server is ended, its folder removed, no verdict given."""
+    pipe, folder = tmp_path / "pipe", tmp_path / "temporary"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    reader = os.open(pipe, os.O_RDWR)
+    run = subprocess.Popen(
+        [sys.executable, "-m", "prosa_conformance", "--cmd", python("fakes.py", "announced"), "--time-scale", "20"],
+        env={**os.environ, "PYTHONPATH": str(CONFORMANCE), "ANNOUNCED_TO": str(pipe), "TMPDIR": str(folder)},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    said = b""
+    while said.count(b"\n") < 2:  # the preflight's server, then the first test's
+        assert select.select([reader], [], [], DEADLINE_S)[0], "no second server was started"
+        said += os.read(reader, 4096)
+    os.close(reader)
+    run.send_signal(signal.SIGTERM)
+    text, _ = run.communicate(timeout=DEADLINE_S)
+    assert run.returncode == 4, text
+    assert "interrupted" in text and "CONFORM" not in text, text
+    for pid in said.split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)
+    assert not list(folder.iterdir()), "a folder was left behind"
