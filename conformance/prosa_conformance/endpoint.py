@@ -12,11 +12,12 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby, pairwise
 
 from prosa_conformance import codec
-from prosa_conformance.bugs import Faulty, span
+from prosa_conformance.bugs import HEADER_FIELDS, Faulty, span
 from prosa_conformance.case import Case
 from prosa_conformance.codec import Frame
 from prosa_conformance.kinds import Value
@@ -41,6 +42,7 @@ class Wire:
         self.end: Kind | None = None
         self._socket = sock
         self._open = True
+        self._was_refused = False
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         case.wires.append(self)
 
@@ -65,8 +67,15 @@ class Wire:
                 symptom="stalled",
             ) from None
         except OSError:
+            self._was_refused = True
             return False
         return True
+
+    @property
+    def was_reset(self) -> bool:
+        """Whether an RST has come, also one behind a FIN, which reading alone does not show."""
+        error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        return error != 0 or self._was_refused or self.end is Kind.RESET
 
     def take(self, seconds: float) -> bytes:
         """The octets that are there, waiting up to `seconds` for the first; empty at the end."""
@@ -109,15 +118,13 @@ class Wire:
             if select.select([self._socket], [], [], UNREAD_POLL_S)[0]:
                 return
 
-    def dribble_until_closed(self, octets: bytes, pause: float, seconds: float) -> float:
-        """One octet each `pause` seconds until the other end closes; the time that it took."""
+    def dribble_until_closed(self, octets: bytes, pause: float) -> bool:
+        """One octet each `pause` seconds; whether the other end spoke or closed before the last one."""
         self.case.transcript.add(self.name, Kind.SENT, f"one octet each {pause * 1000:.0f} ms", octets)
-        started = time.monotonic()
         for octet in octets:
-            self._push(bytes([octet]))
-            if time.monotonic() - started > seconds or select.select([self._socket], [], [], pause)[0]:
-                break
-        return time.monotonic() - started
+            if not self._push(bytes([octet])) or select.select([self._socket], [], [], pause)[0]:
+                return True
+        return False
 
     def half_close(self) -> None:
         """shutdown(SHUT_WR): nothing more is sent, everything is still read."""
@@ -163,7 +170,13 @@ class Endpoint(Wire):
         """All frames in one segment."""
         parts = [f.octets if isinstance(f, Faulty) else codec.encode(f) for f in frames]
         names = [f.what if isinstance(f, Faulty) else describe(f) for f in frames]
-        self.put(b"".join(parts), "in one segment: " + ", ".join(names))
+        octets, guilty = b"".join(parts), None
+        for number, frame in enumerate(frames):
+            if isinstance(frame, Faulty):
+                before = sum(map(len, parts[:number]))
+                guilty = replace(frame.guilty, octets=octets, offset=before + frame.guilty.offset)
+                break
+        self.put(octets, "in one segment: " + ", ".join(names), guilty)
 
     def bye(self, code: str = "NORMAL") -> None:
         self.send(codec.frame("BYE", code=code))
@@ -200,16 +213,17 @@ class Endpoint(Wire):
                 raise self._wrong_frame(frame, [wanted[i] for i in due], missing)
         return [found[index] for index in range(len(wanted))]
 
-    def _due_frame(self, deadline: float, missing: str, passed: list[str]) -> Frame:
-        before = f", after {', '.join(passed)}" if passed else ""
+    def _due_frame(self, deadline: float, missing: str, passed: list[str], symptom: str = "") -> Frame:
+        """The next frame; without one a violation that says what was missing, after what."""
+        before = f", after {_listed(passed)}" if passed else ""
         try:
             frame = self._read_frame(deadline)
         except TimeoutError:
             words = f"{self.case.subject} did not send {missing} to {self.name}"
-            raise self._violation(words, missing, f"silence{before}", "silence") from None
+            raise self._violation(words, missing, f"silence{before}", symptom or "silence") from None
         if frame is None:
             words = f"{self.case.subject} ended the connection where {missing} was due"
-            raise self._violation(words, missing, _end_words(self.end) + before, "closed")
+            raise self._violation(words, missing, _end_words(self.end) + before, symptom or "closed")
         return frame
 
     def _wrong_frame(self, frame: Frame, wanted: list[Like], missing: str) -> Violation:
@@ -230,15 +244,18 @@ class Endpoint(Wire):
         opaque = secrets.token_bytes(8)
         start = len(self.received)
         self.send(codec.frame("PING", opaque=opaque))
-        self.expect_until("PONG", seconds, opaque=opaque)
+        self._read_until(Like("PONG", opaque=opaque), "the PONG of the suite's PING", seconds)
         return self.received[start:-1]
 
     def expect_until(self, name: str, seconds: float | None = None, **fields: Value | Rule) -> Frame:
         """Read until such a frame comes, whatever comes before it."""
         like = Like(name, **fields)
+        return self._read_until(like, str(like), seconds)
+
+    def _read_until(self, like: Like, words: str, seconds: float | None) -> Frame:
         deadline = self.case.deadline(seconds)
         passed: list[str] = []
-        while like.mismatch(frame := self._due_frame(deadline, str(like), passed)):
+        while like.mismatch(frame := self._due_frame(deadline, words, passed)):
             passed.append(describe(frame))
         return frame
 
@@ -264,11 +281,13 @@ class Endpoint(Wire):
         """The ERROR; other frames that were on their way may come before it, a BYE may not."""
         deadline = self.case.deadline()
         passed: list[str] = []
-        while (frame := self._due_frame(deadline, missing, passed)).name != "ERROR":
+        while True:
+            frame = self._due_frame(deadline, missing, passed, "accepted" if passed else "")
+            if frame.name == "ERROR":
+                return frame
             if frame.name == "BYE":
                 raise self._wrong_frame(frame, [Like("ERROR")], missing)
             passed.append(describe(frame))
-        return frame
 
     def expect_closed(self, *, silently: bool = False, seconds: float | None = None) -> Kind:
         """Wait for the end of the stream and say whether it was FIN or RST.
@@ -345,6 +364,11 @@ class Endpoint(Wire):
                 symptom="short",
             )
 
+    def _is_swapped(self) -> bool:
+        """Whether `length` would be within the cap if its octets stood the other way round."""
+        offset, size = HEADER_FIELDS["length"]
+        return int.from_bytes(self._buffer[offset : offset + size], "little") <= self.cap
+
     def _malformed(self, verdict: codec.Rejected) -> Violation:
         self.case.transcript.add(self.name, Kind.RECEIVED, "octets that are no good frame", self._buffer)
         return Violation(
@@ -352,8 +376,14 @@ class Endpoint(Wire):
             expected="a frame as sections 3.1 to 3.6 have it",
             actual=verdict.code,
             guilty=Guilty(self._buffer[:512], verdict.offset, verdict.length, verdict.field or verdict.why),
-            symptom="malformed",
+            symptom="byte-order" if verdict.code == "TOO_LARGE" and self._is_swapped() else "malformed",
         )
+
+
+def _listed(passed: Sequence[str]) -> str:
+    """What came, in one line; the same many times is said once."""
+    counted = [(words, len(list(same))) for words, same in groupby(passed)]
+    return ", ".join(f"{count} times {words}" if count > 1 else words for words, count in counted)
 
 
 def _end_words(end: Kind | None) -> str:

@@ -4,7 +4,8 @@
 HINTS = {
     "silence": (
         "Nothing came. Either the program never saw the frame (is it blocked in another recv(), "
-        "input() or readline()? does it wait for more octets than were sent?), or the answer never left "
+        "input() or readline()? does it wait for more octets than were sent, because it reads `length` as "
+        "little-endian or counts the header in?), or the answer never left "
         "(is it in a buffer that nobody flushes, or did send() write a part only?)."
     ),
     "closed": (
@@ -23,6 +24,19 @@ HINTS = {
     "malformed": (
         "Compare the octets with the frame's row in section 3.6: order of tags, length of each value, and "
         "big-endian numbers. `length` counts the fields without the header."
+    ),
+    "byte-order": (
+        "The octets of `length` stand the wrong way round: as a little-endian number it would be a good one. "
+        "Numbers are big-endian on the wire: htonl() in C, struct.pack('>I', n) in Python, ByteBuffer's own order in "
+        "Java."
+    ),
+    "accepted": (
+        "The program went on as if nothing were wrong; what it sent stands under Actual. Is the check that the clause "
+        "asks for missing, is its result looked at, and does it come before the message is taken?"
+    ),
+    "deadline": (
+        "The deadline counts from accept(). A timeout of recv() begins anew at each octet: keep the time at which "
+        "the connection has to be READY, and wait only for what is left of it."
     ),
     "still-open": (
         "The connection was expected to end. After a fatal ERROR or a BYE: shutdown(SHUT_WR), read until end of "

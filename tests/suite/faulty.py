@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faulty servers: each variant of the small server breaks one clause.
+"""Faulty servers: each variant of the small server breaks the clause that its docstring begins with.
 
     PYTHONPATH=conformance python3 tests/suite/faulty.py NAME [echo]
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 
 from mini_server import MiniServer, main
 from mini_session import Fatal, Session
@@ -40,14 +41,14 @@ class RaisesTheLimitAtOnce(Session):
 
 
 class CrashesOnAFault(Session):
-    """END-17: a fault of the peer takes the whole server down."""
+    """SEC-03: a fault of the peer takes the whole server down."""
 
     def refuse(self, fatal: Fatal) -> None:
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
 class SaysAnotherCode(Session):
-    """Not a letter-perfect code, yet of the right class: non-strict."""
+    """MSG-03: not the code of the text, yet of the right class: non-strict."""
 
     def refuse(self, fatal: Fatal) -> None:
         super().refuse(Fatal("DENIED" if fatal.code == "BAD_SIG" else fatal.code, fatal.clause))
@@ -61,9 +62,10 @@ class ClosesWithoutAWord(Session):
 
 
 class ResetsInsteadOfReadingOn(Session):
-    """END-01"""
+    """ERR-06"""
 
     def refuse(self, fatal: Fatal) -> None:
+        super().refuse(fatal)
         self.state = "GONE"
 
 
@@ -79,6 +81,23 @@ class SignsBadly(Session):
 
     def make_challenge(self) -> Frame:
         return super().make_challenge().without("handshake_sig").plus(codec.field_value("handshake_sig", bytes(64)))
+
+
+class ExtendsItsDeadline(Session):
+    """AUTH-20: each octet of a stranger begins the deadline anew."""
+
+    def readable(self) -> None:
+        super().readable()
+        if self.state == "NEW":
+            self.deadline = time.monotonic() + self.server.limits["handshake_ms"] / 1000
+
+
+class CountsLittleEndian(Session):
+    """AUTH-08: `length` goes out with its octets the wrong way round."""
+
+    def send(self, frame: Frame) -> None:
+        octets = codec.encode(frame)
+        self.sock.sendall(octets[:4] + octets[4:8][::-1] + octets[8:])
 
 
 VARIANTS = {kind.__name__: kind for kind in Session.__subclasses__()}

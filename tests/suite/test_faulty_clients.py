@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+
 from conftest import CONFORMANCE, Conform, python
 from faulty_client import VARIANTS
 

@@ -52,7 +52,11 @@ def test_bad_magic_after_good_frames(server: Server) -> None:
 @pytest.mark.parametrize("version", [0, 2, 255])
 @clause("WIRE-04", quote="The version octet MUST be the version that the handshake chose", level="L1")
 def test_other_version_octet(server: Server, version: int) -> None:
-    with bracket(server, lambda peer: peer.hello()) as mallory:
+    def right_version(peer: Peer) -> None:
+        peer.hello()
+        peer.expect_challenge()
+
+    with bracket(server, right_version) as mallory:
         mallory.hello(with_header(mallory.make_hello(), version=version))
         mallory.expect_error("UNSUPPORTED")
 
