@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from prosa_conformance.transcript import Event, Kind, Transcript
+from prosa_conformance.transcript import Event, Kind, Transcript, runs, times
 
 WIDTH = 64
 MOST = 24
@@ -11,20 +11,20 @@ MOST = 24
 
 def sequence(transcript: Transcript, program: str) -> str:
     """One line an event between a peer and the program; the last ones of a long test."""
-    shown = [event for event in transcript.events if event.kind is not Kind.NOTE]
-    actors = [event.actor for event in shown if event.kind in (Kind.SENT, Kind.RECEIVED)]
+    shown = runs(event for event in transcript.events if event.kind is not Kind.NOTE)
+    actors = [event.actor for event, _ in shown if event.kind in (Kind.SENT, Kind.RECEIVED)]
     left = max((len(actor) for actor in actors), default=5)
     lines = [f"  {'':{left}} |{'':{WIDTH}}| {program}"]
     if len(shown) > MOST:
         lines.append(f"  {'':{left}} :{f'{len(shown) - MOST} earlier':^{WIDTH}}:")
-    lines += [_line(event, left) for event in shown[-MOST:]]
+    lines += [_line(event, times(count), left) for event, count in shown[-MOST:]]
     return "\n".join(lines)
 
 
-def _line(event: Event, left: int) -> str:
+def _line(event: Event, often: str, left: int) -> str:
     actor = f"  {event.actor[:left]:>{left}} "
     mark = " !" if event.guilty is not None else ""
-    what = event.what if len(event.what) <= WIDTH - 6 else event.what[: WIDTH - 9] + "..."
+    what = _cut(event.what, WIDTH - 6 - len(often)) + often
     match event.kind:
         case Kind.SENT:
             return f"{actor}|{_arrow(what, to_right=True)}|{mark}"
@@ -39,8 +39,12 @@ def _line(event: Event, left: int) -> str:
         case Kind.SHUT | Kind.CLOSE:
             return f"{actor}|{_arrow('FIN', to_right=True)}|"
         case _:
-            words = f"{event.actor} {event.what}"
-            return f"  {'':{left}} |{words[:WIDTH]:^{WIDTH}}|"
+            words = _cut(f"{event.actor}: {event.what}", WIDTH - len(often)) + often
+            return f"  {'':{left}} |{words:^{WIDTH}}|"
+
+
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else words[: most - 3] + "..."
 
 
 def _arrow(words: str, *, to_right: bool) -> str:

@@ -23,7 +23,7 @@ SIGNS = {
 }
 RULE = "=" * 100
 WIDTH = 80
-MOST_TOLD = 12  # failures told at length; the reports have all of them
+MOST_TOLD = 12  # tests whose failure is told at length; the reports have all of them
 
 
 class Terminal:
@@ -68,13 +68,13 @@ class Terminal:
     def failures(self, results: Sequence[Result]) -> None:
         self._end_line()
         failed = [result for result in results if result.verdict is Verdict.FAIL]
-        told = [result for result in failed if not result.known][:MOST_TOLD]
+        told = _one_of_each([result for result in failed if not result.known])[:MOST_TOLD]
         for result in told:
             self.say(f"\n{RULE}\nFAIL {result.test}  {' '.join(result.clauses)}\n{RULE}")
             self.say(explain.text(result.failure) if result.failure else result.reason)
         rest = [result for result in failed if result not in told]
         if rest:
-            self.say(f"\n{RULE}")
+            self.say(f"\n{RULE}\nThe other failures, a line each (the report has them at length)\n{RULE}")
         for result in rest:
             known = f" (known: {result.known})" if result.known else ""
             self.say(f"FAIL {result.test}  {' '.join(result.clauses)}{known}: {result.reason}")
@@ -103,6 +103,14 @@ class Terminal:
         reasons = Counter((result.verdict, result.reason) for result in results if result.verdict not in quiet)
         for (verdict, reason), count in sorted(reasons.items()):
             self.say(f"  {verdict} ({count}): {reason}")
+
+
+def _one_of_each(results: Sequence[Result]) -> list[Result]:
+    """Of the cases of one test only the first: the others tell the same."""
+    first: dict[str, Result] = {}
+    for result in results:
+        first.setdefault(result.test.partition("[")[0], result)
+    return list(first.values())
 
 
 def clause_counts(results: Sequence[Result]) -> tuple[set[str], list[str]]:

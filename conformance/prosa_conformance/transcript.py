@@ -7,8 +7,10 @@ The failure text, the sequence diagram and the checkers read it; nothing in it d
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import groupby
 
 from prosa_conformance.outcome import Guilty
 
@@ -52,7 +54,7 @@ class Transcript:
         self.events.append(Event(time.monotonic(), actor, kind, what, octets, guilty))
 
     def note(self, what: str) -> None:
-        self.add("suite", Kind.NOTE, what)
+        self.add("", Kind.NOTE, what)
 
     def fold(self, since: int, words: str) -> None:
         """Put one note in the place of all events from number `since` on."""
@@ -69,13 +71,23 @@ class Transcript:
 
     def steps(self, most: int = 30) -> list[str]:
         """The numbered course of the test; a long one keeps its beginning and its end."""
-        lines = [_step(event, self.started) for event in self.events]
+        lines = [_step(event, self.started) + times(count) for event, count in runs(self.events)]
         numbered = [f"{number:3}. {line}" for number, line in enumerate(lines, 1)]
         if len(numbered) <= most:
             return numbered
         head, tail = most // 3, most - most // 3 - 1
         left_out = len(numbered) - head - tail
         return [*numbered[:head], f"     ... {left_out} steps left out ...", *numbered[-tail:]]
+
+
+def runs(events: Iterable[Event]) -> list[tuple[Event, int]]:
+    """The first of each row of events that read the same, and how many there are of it."""
+    rows = [list(same) for _, same in groupby(events, key=lambda event: (event.actor, event.kind, event.what))]
+    return [(row[0], len(row)) for row in rows]
+
+
+def times(count: int) -> str:
+    return f" ({count} times)" if count > 1 else ""
 
 
 def _step(event: Event, started: float) -> str:

@@ -57,12 +57,37 @@ def test_replay_runs_the_one_test(conform: Conform, tmp_path: Path) -> None:
         ("CrashesOnAFault", "the server crashed: SIGSEGV"),
         ("ForgetsTheAck", "did not send ACK"),
         ("SignsBadly", "the server's signature in CHALLENGE does not verify"),
+        ("CountsLittleEndian", "length 402653184 is above the cap 1024"),
     ],
 )
 def test_first_sentence(conform: Conform, variant: str, words: str) -> None:
     outcome = conform("--cmd", python("faulty.py", variant), *SOME, "--time-scale", "0.2")
     sentences = [test["reason"] for test in outcome.result["tests"] if test["verdict"] == "fail"]
     assert any(words in sentence for sentence in sentences), sentences
+
+
+HINTS = [
+    ("CountsLittleEndian", "four_frames", "stand the wrong way round"),
+    ("AcceptsAnyAuth", "tampered_auth_signature", "went on as if nothing were wrong"),
+    ("ExtendsItsDeadline", "slow_loris", "The deadline counts from accept()"),
+]
+
+
+@pytest.mark.parametrize(("variant", "test", "words"), HINTS)
+def test_hint_fits_the_fault(conform: Conform, variant: str, test: str, words: str) -> None:
+    outcome = conform("--cmd", python("faulty.py", variant), "-k", test, "--time-scale", "0.2")
+    assert words in " ".join(outcome.text.split()), outcome.text
+
+
+def test_long_failures_stay_short(conform: Conform) -> None:
+    """What happens many times is told once; the cases of one test are told once at length."""
+    variant = python("faulty.py", "AcceptsAnySignature")
+    tests = "changed_after_signing or error_survives_what"
+    outcome = conform("--cmd", variant, "-k", tests, "--time-scale", "0.2")
+    assert outcome.text.count("What happened:") == 3, outcome.text
+    assert "times)" in outcome.text and "times PONG" in outcome.text, outcome.text
+    assert "The other failures, a line each" in outcome.text, outcome.text
+    assert len(outcome.text.splitlines()) < 250, outcome.text
 
 
 def test_stderr_is_shown(conform: Conform) -> None:
