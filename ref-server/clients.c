@@ -350,7 +350,16 @@ void clients_settle(struct clients *clients)
     } while (list_first(&clients->dirty) != NULL);
 }
 
-bool clients_tell(struct clients *clients, struct prosa_bytes nick, struct prosa_bytes text)
+/* More would push out what the client is still owed, and it would be cut off for that [FLOW-40]. A question
+ * and its answer always have a place. */
+static bool can_be_told(const struct conn *conn)
+{
+    const struct prosa_room *room = &conn->host->shared;
+    const uint64_t owed = room->head_seq - prosa_server_session_delivered(&conn->session, room);
+    return owed + 2 < ROOM_ENTRIES;
+}
+
+enum clients_told clients_tell(struct clients *clients, struct prosa_bytes nick, struct prosa_bytes text)
 {
     struct conn *newest = NULL;
     LIST_EACH(at, &clients->members)
@@ -360,12 +369,15 @@ bool clients_tell(struct clients *clients, struct prosa_bytes nick, struct prosa
         const bool listens = conn->host != NULL && prosa_server_session_ready(&conn->session);
         newest = is_named && listens ? conn : newest;
     }
-    if (newest == NULL ||
+    if (newest == NULL) {
+        return CLIENTS_NOBODY;
+    }
+    if (!can_be_told(newest) ||
         room_append_own(newest->host, &clients->config->keypair, text, NULL, clock_unix_ms()) != PROSA_OK) {
-        return false;
+        return CLIENTS_FULL;
     }
     make_dirty(clients, newest);
-    return true;
+    return CLIENTS_TOLD;
 }
 
 static void goodbye(struct clients *clients, struct list *list, uint16_t code)

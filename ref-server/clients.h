@@ -38,9 +38,14 @@ void clients_pump(struct clients *clients, const struct loop_event *event);
 /* Gives a turn to all that are due, and hands out the answers that have come. Before the loop sleeps. */
 void clients_settle(struct clients *clients);
 
-/* Something that the server says by itself to the newest client of this nick. False: there is none
- * that has joined `@host`. */
-PROSA_NODISCARD bool clients_tell(struct clients *clients, struct prosa_bytes nick, struct prosa_bytes text);
+/* Something that the server says by itself to the newest client of this nick that has joined `@host`. */
+enum clients_told {
+    CLIENTS_TOLD,
+    CLIENTS_NOBODY, /* there is no such client */
+    CLIENTS_FULL    /* it has not taken what was said before, or there is no memory */
+};
+PROSA_NODISCARD enum clients_told clients_tell(struct clients *clients, struct prosa_bytes nick,
+                                               struct prosa_bytes text);
 
 /* BYE with `code` to all. */
 void clients_goodbye(struct clients *clients, uint16_t code);

@@ -30,6 +30,20 @@ static struct prosa_bytes take_nick(struct prosa_bytes *line)
     return nick;
 }
 
+static void tell(struct operator_desk *desk, struct prosa_bytes nick, struct prosa_bytes line)
+{
+    switch (clients_tell(desk->clients, nick, line)) {
+    case CLIENTS_TOLD:
+        break;
+    case CLIENTS_NOBODY:
+        log_say("not sent: no client %.*s is here", (int)nick.size, (const char *)nick.at);
+        break;
+    case CLIENTS_FULL:
+        log_say("not sent: %.*s has not taken what was said before", (int)nick.size, (const char *)nick.at);
+        break;
+    }
+}
+
 static void obey(struct operator_desk *desk, struct prosa_bytes line)
 {
     const struct prosa_bytes nick = take_nick(&line);
@@ -42,8 +56,8 @@ static void obey(struct operator_desk *desk, struct prosa_bytes line)
         return;
     } else if (nick.size == 0) {
         log_say("not sent: no question is open; \"@nick text\" speaks to a client");
-    } else if (!clients_tell(desk->clients, nick, line)) {
-        log_say("not sent: no client %.*s is here", (int)nick.size, (const char *)nick.at);
+    } else {
+        tell(desk, nick, line);
     }
 }
 

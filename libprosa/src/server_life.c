@@ -170,6 +170,13 @@ struct prosa_room *prosa_server_session_room(const struct prosa_server_session *
     return i < session->slot_count ? session->slots[i].room : NULL;
 }
 
+uint64_t prosa_server_session_delivered(const struct prosa_server_session *session,
+                                        const struct prosa_room *room)
+{
+    const struct prosa_server_slot *slot = prosa_server_slot_of(session, room->room_id);
+    return slot == NULL ? 0 : slot->cursor;
+}
+
 size_t prosa_server_session_memory(const struct prosa_server_session *session)
 {
     return sizeof *session + (session->handshake != NULL ? sizeof *session->handshake : 0) +

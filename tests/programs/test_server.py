@@ -400,6 +400,19 @@ def test_a_carriage_return_is_part_of_the_lines_end(serve: Serve, ask: Ask) -> N
     assert [client.console.ended(), server.console.ended()] == [0, 0]
 
 
+def test_a_client_is_told_what_it_can_take_and_the_operator_the_rest(serve: Serve, ask: Ask) -> None:
+    server = serve()
+    client = ask(server)
+    server.console.type("".join(f"@ada {number}\n" for number in range(300)))
+    server.console.line("exit")
+    assert [client.console.ended(), server.console.ended()] == [0, 0]
+    events = [json.loads(line) for line in client.console.out.decode().splitlines()]
+    told = [event["text"] for event in events if event["event"] == "message"]
+    refused = server.console.out.count(b"not sent: ada has not taken what was said before\n")
+    assert told
+    assert len(told) + refused == 300
+
+
 @pytest.mark.parametrize("console", [os.devnull, "file"])
 def test_without_a_console_nobody_answers(start: Start, ask: Ask, tmp_path: Path, console: str) -> None:
     (tmp_path / "file").write_text("a line before anybody asked\n")

@@ -280,6 +280,8 @@ static void test_pruned_member_is_ended(void)
         rig_host_says(&rig, &rig.group, n, "much");
     rig_turn(&rig);
     rig_skip(&rig);
+    CHECK(prosa_server_session_delivered(&rig.session, &rig.group.room) == 2);
+    CHECK(prosa_server_session_delivered(&rig.session, &rig.host.room) == 0);
     PROSA_CLAUSE("FLOW-40");
     rig.group.room.oldest_seq = 3;
     rig_turn(&rig);

@@ -227,6 +227,9 @@ PROSA_API const uint8_t *prosa_server_session_client_key(const struct prosa_serv
 PROSA_API struct prosa_bytes prosa_server_session_nick(const struct prosa_server_session *session);
 /* The i-th joined room, or NULL: what a caller leaves when the session has ended. */
 PROSA_API struct prosa_room *prosa_server_session_room(const struct prosa_server_session *session, size_t i);
+/* room_seq of the last entry that has gone out, or stood before this JOIN; 0: the room is not joined. */
+PROSA_API uint64_t prosa_server_session_delivered(const struct prosa_server_session *session,
+                                                  const struct prosa_room *room);
 /* Octets of memory in use, the struct included. */
 PROSA_API size_t prosa_server_session_memory(const struct prosa_server_session *session);
 
