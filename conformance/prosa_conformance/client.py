@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -146,17 +145,3 @@ class Client:
         self.expect_exit(exit_code)
         return event
 
-    def kill(self) -> None:
-        self._signal(signal.SIGKILL)
-        self.program.wait_end(END_S)
-
-    def freeze(self) -> None:
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: signal.Signals) -> None:
-        self.case.transcript.add("the suite", Kind.PROGRAM, f"sends {number.name} to the client")
-        self._watched.end_expected = True
-        self.program.signal(number)

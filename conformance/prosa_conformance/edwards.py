@@ -37,10 +37,6 @@ def multiply(scalar: int, point: Point) -> Point:
     return result
 
 
-def negate(point: Point) -> Point:
-    return -point[0] % P, point[1]
-
-
 def recover_x(y: int, sign: int) -> int | None:
     """The x of the curve at y, with the given lowest bit; None off the curve."""
     square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P

@@ -46,10 +46,6 @@ class Wire:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         case.wires.append(self)
 
-    @property
-    def is_open(self) -> bool:
-        return self._open
-
     def put(self, octets: bytes, what: str, guilty: Guilty | None = None) -> None:
         """Send octets. That the other end has closed is not an error here: reading will tell."""
         self.case.transcript.add(self.name, Kind.SENT, what, octets, guilty)

@@ -27,7 +27,6 @@ class Rule:
 
 
 ABSENT = Rule("absent", lambda value: value is None)
-PRESENT = Rule("present", lambda value: value is not None)
 
 
 def at_least(low: int) -> Rule:

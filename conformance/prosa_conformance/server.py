@@ -89,12 +89,10 @@ class Server:
     def address(self) -> tuple[str, int]:
         return self.process.address if self.process.program is not None else (self.process.host, self.process.port)
 
-    def connect(self, name: str = "alice", *, receive_buffer: int | None = None, seed: bytes | None = None) -> Peer:
-        """A new TCP connection; nothing is sent yet. `receive_buffer` makes a small SO_RCVBUF."""
+    def connect(self, name: str = "alice", *, seed: bytes | None = None) -> Peer:
+        """A new TCP connection; nothing is sent yet."""
         family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
         sock = socket.socket(family)
-        if receive_buffer is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.settimeout(self.case.seconds())
         self.case.transcript.add(name, Kind.CONNECT, f"to {self.target}")
         try:
@@ -187,12 +185,6 @@ class Server:
         self._signal(signal.SIGKILL)
         self.program.wait_end(END_S)
 
-    def freeze(self) -> None:
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
-
     def _signal(self, number: signal.Signals) -> None:
         self.case.transcript.add("the suite", Kind.PROGRAM, f"sends {number.name} to the server")
         self.expect_end()
@@ -246,10 +238,3 @@ class Server:
         while not has_time_wait(self.address[1]):
             if time.monotonic() > deadline:
                 raise NotApplicable("this system shows no connection in TIME_WAIT")
-
-    def open_descriptors(self) -> int:
-        """Open file descriptors of the process, to compare with a baseline."""
-        try:
-            return len(list(Path(f"/proc/{self.program.pid}/fd").iterdir()))
-        except OSError:
-            raise NotApplicable("open descriptors cannot be counted on this system") from None

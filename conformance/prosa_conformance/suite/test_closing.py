@@ -15,8 +15,6 @@ from prosa_conformance.registry import CODES, FRAMES
 from prosa_conformance.server import Server
 from prosa_conformance.transcript import Kind
 
-TIME_WAIT = "06"  # as /proc/net/tcp writes the state
-
 
 def error(code: int | str) -> Frame:
     number = CODES[code].number if isinstance(code, str) else code
