@@ -13,6 +13,11 @@
 /* Programs at once; further questions wait for a place. */
 #define RUNS_MAX 16
 
+/* What a program is told of who asks: nick, key and counter. */
+#define ASKER           "PROSA_ASKER_"
+#define ASKER_WORDS     3
+#define ASKER_WORD_SIZE (sizeof ASKER "COUNTER=" + 2 * (size_t)PROSA_KEY_SIZE)
+
 struct pending {
     struct list node;
     bool forgotten;
@@ -51,21 +56,53 @@ static void decide_nobody(struct answerer *answerer, struct pending *pending)
     decide(answerer, pending, prosa_bytes(NULL, 0));
 }
 
-/* The environment of a run: ours, and who asks what. */
+/* Our environment and the words of the asker, "PROSA_ASKER_...=value"; the array is the caller's to free.
+ * NULL: no memory. setenv() would do, but the C library keeps every value that it was ever given. */
+static char **environment_with(char *const words[static ASKER_WORDS])
+{
+    size_t count = 0;
+    while (environ[count] != NULL) {
+        count++;
+    }
+    char **environment = malloc((count + ASKER_WORDS + 1) * sizeof *environment);
+    if (environment == NULL) {
+        return NULL;
+    }
+    size_t used = 0;
+    for (; used < ASKER_WORDS; used++) {
+        environment[used] = words[used];
+    }
+    for (char **at = environ; *at != NULL; at++) {
+        if (strncmp(*at, ASKER, sizeof ASKER - 1) != 0) {
+            environment[used++] = *at;
+        }
+    }
+    environment[used] = NULL;
+    return environment;
+}
+
 static int start(struct answerer *answerer, struct pending *pending)
 {
-    static const char *const names[] = {"PROSA_ASKER_NICK", "PROSA_ASKER_KEY", "PROSA_ASKER_COUNTER"};
     const struct question *question = &pending->verdict.question;
-    char key[2 * PROSA_KEY_SIZE + 1];
-    char counter[24];
-    hex_print(prosa_bytes(question->key, sizeof question->key), key);
-    snprintf(counter, sizeof counter, "%llu", (unsigned long long)question->counter);
-    if (setenv(names[0], question->nick, 1) != 0 || setenv(names[1], key, 1) != 0 ||
-        setenv(names[2], counter, 1) != 0) {
+    char digits[2 * PROSA_KEY_SIZE + 1];
+    char nick[ASKER_WORD_SIZE];
+    char key[ASKER_WORD_SIZE];
+    char counter[ASKER_WORD_SIZE];
+    char *const words[ASKER_WORDS] = {nick, key, counter};
+
+    hex_print(prosa_bytes(question->key, sizeof question->key), digits);
+    snprintf(nick, sizeof nick, ASKER "NICK=%s", question->nick);
+    snprintf(key, sizeof key, ASKER "KEY=%s", digits);
+    snprintf(counter, sizeof counter, ASKER "COUNTER=%llu", (unsigned long long)question->counter);
+    char **environment = environment_with(words);
+    if (environment == NULL) {
         return -ENOMEM;
     }
-    return command_start(&pending->command, answerer->loop, answerer->kind, pending, answerer->words, environ,
-                         prosa_bytes(question->text, question->size), answerer->timeout_ms);
+    const int problem =
+        command_start(&pending->command, answerer->loop, answerer->kind, pending, answerer->words,
+                      environment, prosa_bytes(question->text, question->size), answerer->timeout_ms);
+    free(environment);
+    return problem;
 }
 
 static void start_waiting(struct answerer *answerer)

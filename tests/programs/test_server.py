@@ -252,10 +252,12 @@ def test_the_same_port_again_at_once(serve: Serve, ask: Ask) -> None:
 
 
 def test_a_program_answers_and_knows_who_asks(serve: Serve, ask: Ask) -> None:
-    server = serve("--answer", 'tr a-z A-Z; echo " $PROSA_ASKER_NICK $PROSA_ASKER_COUNTER $PROSA_ASKER_KEY"')
+    asker = "$PROSA_ASKER_NICK $PROSA_ASKER_COUNTER $PROSA_ASKER_KEY"
+    program = f'tr a-z A-Z; echo " {asker} $(env | grep -c ^PROSA_ASKER_)"'
+    server = serve("--answer", program, env={"PROSA_ASKER_NICK": "eve", "PROSA_ASKER_EPOCH": "stale"})
     client = ask(server)
     for counter in (1, 2):
-        assert re.fullmatch(rf"HELLO ada {counter} [0-9a-f]{{64}}", client.ask("hello") or "")
+        assert re.fullmatch(rf"HELLO ada {counter} [0-9a-f]{{64}} 3", client.ask("hello") or "")
     server.stop()
 
 
