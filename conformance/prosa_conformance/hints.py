@@ -51,6 +51,10 @@ HINTS = {
         "READY must reach the suite: print it after listen(), on a line of its own, and flush. Output to a pipe is "
         "buffered in most languages: print(..., flush=True), fflush(stdout), System.out.flush()."
     ),
+    "early-question": (
+        "JOINED and ACK say in limit_counter up to which counter may be sent. Keep what is typed meanwhile in a queue, "
+        "and send the next line when an ACK has raised the limit."
+    ),
     "early-end": "The program ended while it was still needed: its last words on stderr are below.",
     "in-use": (
         "The port was still taken (EADDRINUSE). Set SO_REUSEADDR before bind(): connections of a former life "

@@ -79,6 +79,13 @@ def test_hint_fits_the_fault(conform: Conform, variant: str, test: str, words: s
     assert words in " ".join(outcome.text.split()), outcome.text
 
 
+def test_a_client_that_does_not_wait_is_told_what_it_sent(conform: Conform) -> None:
+    client = python("faulty_client.py", "AsksAtOnce")
+    outcome = conform("--client-cmd", client, "-k", "no_second_question", "--time-scale", "0.5")
+    for words in ("a question before the last one was answered", "Actual:   PUBLISH {", "^^ counter", "in a queue"):
+        assert words in outcome.text, outcome.text
+
+
 def test_long_failures_stay_short(conform: Conform) -> None:
     """What happens many times is told once; the cases of one test are told once at length."""
     variant = python("faulty.py", "AcceptsAnySignature")

@@ -4,10 +4,11 @@
 import pytest
 
 from prosa_conformance import codec
+from prosa_conformance.bugs import marked
 from prosa_conformance.chat import Chat
 from prosa_conformance.clauses import clause
 from prosa_conformance.fixtures import StartClient
-from prosa_conformance.match import at_least
+from prosa_conformance.match import at_least, describe
 from prosa_conformance.outcome import NotApplicable, Violation
 from prosa_conformance.scripted_server import ScriptedServer
 
@@ -27,9 +28,17 @@ def say(chat: Chat, text: str) -> None:
     chat.client.expect_event("message", text=text, own=False)
 
 
-def publishes_before_pong(chat: Chat) -> list[int]:
-    """Counters of the PUBLISHes that come before the answer to a PING."""
-    return [frame.number("counter") for frame in chat.session.barrier() if frame.name == "PUBLISH"]
+def expect_no_question(chat: Chat, limit: int) -> None:
+    """The client holds back what was typed: no PUBLISH comes before the answer to a PING."""
+    early = next((frame for frame in chat.session.barrier() if frame.name == "PUBLISH"), None)
+    if early is not None:
+        raise Violation(
+            "the client sent a question before the last one was answered",
+            expected=f"no PUBLISH, for limit_counter is {limit}",
+            actual=describe(early),
+            guilty=marked(early, "counter").guilty,
+            symptom="early-question",
+        )
 
 
 # --- 6.1 JOIN ---
@@ -58,10 +67,10 @@ def test_no_second_question_before_the_answer(chat: Chat) -> None:
     first = chat.ask("the first")
     chat.client.type_line("the second")
     chat.client.type_line("the third")
-    assert publishes_before_pong(chat) == [], "the client sent a question above the limit"
+    expect_no_question(chat, first.number("counter"))
     chat.answer(first)
     second = chat.session.take_question(text="the second")
-    assert publishes_before_pong(chat) == [], "the client sent a question above the limit"
+    expect_no_question(chat, second.number("counter"))
     chat.session.give_answer(second, "and more")
     chat.session.give_answer(chat.session.take_question(text="the third"), "done")
     chat.client.expect_event("message", own=True, text="the second")
