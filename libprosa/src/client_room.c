@@ -441,8 +441,7 @@ bool prosa_client_on_deliver(struct prosa_client_session *session, const struct 
         return false; /* [MSG-18] */
     uint16_t code = cell->action == DO_FATAL ? cell->code : check_order(slot, deliver->room_seq, &clause);
     if (code != 0) {
-        prosa_client_room_fault(session, frame, code, clause, deliver->room_id, deliver->counter,
-                                now_ms);
+        prosa_client_room_fault(session, frame, code, clause, deliver->room_id, deliver->counter, now_ms);
         return false;
     }
     prosa_message_id(frame->body, session->id);
