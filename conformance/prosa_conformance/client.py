@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,17 @@ class Client:
     def close_stdin(self) -> None:
         self.case.transcript.add("the person", Kind.TYPED, "end of file")
         self.program.close_stdin()
+
+    def freeze(self) -> None:
+        """SIGSTOP: its connection stays open, and nobody reads it."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        self.case.transcript.add("the suite", Kind.PROGRAM, f"sends {number.name} to the client")
+        self.program.signal(number)
 
     def expect_event(self, name: str, seconds: float | None = None, **members: object) -> Event:
         """Read events until one of this name comes; its members must be as said."""

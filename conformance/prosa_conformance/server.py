@@ -178,16 +178,24 @@ class Server:
         self.program.close_stdin()
 
     def terminate(self) -> None:
+        self.expect_end()
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""
+        self.expect_end()
         self._signal(signal.SIGKILL)
         self.program.wait_end(END_S)
 
+    def freeze(self) -> None:
+        """SIGSTOP: its connections stay open, and nobody reads them."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def _signal(self, number: signal.Signals) -> None:
         self.case.transcript.add("the suite", Kind.PROGRAM, f"sends {number.name} to the server")
-        self.expect_end()
         self.program.signal(number)
 
     def expect_end(self) -> None:

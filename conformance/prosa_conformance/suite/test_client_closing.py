@@ -9,6 +9,8 @@ from prosa_conformance.chat import Chat
 from prosa_conformance.clauses import clause
 from prosa_conformance.client import Event
 from prosa_conformance.fixtures import StartClient
+from prosa_conformance.outcome import NotApplicable
+from prosa_conformance.registry import FEATURES
 from prosa_conformance.scripted_server import ScriptedServer
 from prosa_conformance.transcript import Kind
 
@@ -256,3 +258,33 @@ def test_server_vanishes_while_the_person_thinks(chat: Chat, reset: bool) -> Non
     chat.client.type_line("is anybody there?", may_be_gone=True)
     chat.client.expect_closed(5)
     expect_how(chat, *VANISHED)
+
+
+# --- freezing ---
+
+
+@clause("FLOW-33", quote="A client MUST take a DELIVER at any time when it reads")
+def test_frozen_client_goes_on_where_it_was(chat: Chat) -> None:
+    question = chat.ask()
+    chat.client.freeze()
+    chat.session.give_answer(question, "while you slept")
+    chat.client.thaw()
+    chat.client.expect_event("message", own=False, text="while you slept")
+    chat.leave()
+
+
+@clause("LIVE-04", quote="With `liveness` a peer MUST send a PING after ping_after_ms", level="L1", role="client")
+@clause("LIVE-05", quote="a client by reporting silence", level="L1", role="client")
+def test_frozen_server_is_reported(scripted_server: ScriptedServer, start_client: StartClient) -> None:
+    scripted_server.features = FEATURES["liveness"]
+    scripted_server.limits.update(ping_after_ms=150, dead_after_ms=600)
+    chat = Chat.meet(scripted_server, start_client(scripted_server))
+    assert chat.session.hello is not None, "meet has waited for HELLO"
+    if not chat.session.hello.number("features") & FEATURES["liveness"]:
+        raise NotApplicable("the client does not offer liveness")
+    chat.shake_hands()
+    chat.join()
+    chat.session.answers_pings = False
+    chat.session.expect("PING")
+    chat.client.expect_event("disconnected", how="silence")
+    chat.client.expect_closed(5)

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Section 6.6: PING and PONG, at a server."""
+"""Section 6.6: PING and PONG at a server, and frozen peers on both sides of it."""
 
 import pytest
 
 from prosa_conformance import codec
-from prosa_conformance.clauses import clause
+from prosa_conformance.clauses import clause, timers
 from prosa_conformance.codec import Frame
 from prosa_conformance.match import Like, at_least
+from prosa_conformance.outcome import NotApplicable
 from prosa_conformance.peer import Peer
+from prosa_conformance.registry import FEATURES
 from prosa_conformance.server import Server
 
 
@@ -102,3 +104,34 @@ def test_pong_that_nobody_asked_for(server: Server, opaque: bytes) -> None:
     alice.join()
     alice.send(codec.frame("PONG", opaque=opaque))
     assert not alice.barrier(), "something was sent in answer to a PONG"
+
+
+# --- freezing ---
+
+
+@clause("FLOW-25", quote="committed, then acknowledged to its author and delivered", needs=["operator", "process"])
+def test_frozen_server_goes_on_where_it_was(fresh_server: Server) -> None:
+    """Frozen is not dead: the connection stays, and what was sent meanwhile is not lost."""
+    alice, room = fresh_server.joined("alice")
+    fresh_server.freeze()
+    question = alice.publish(room, "are you asleep?")
+    fresh_server.thaw()
+    alice.expect_own(question, text="are you asleep?")
+    fresh_server.answer("not any more")
+    alice.expect_answer(question, "not any more")
+
+
+@timers(ping_after_ms=150, dead_after_ms=600)
+@clause("LIVE-04", quote="With `liveness` a peer MUST send a PING after ping_after_ms", level="L1", role="server")
+@clause("LIVE-05", quote="a server with BYE IDLE", level="L1", role="server")
+def test_frozen_client_is_given_up(server: Server) -> None:
+    alice = server.connect("alice")
+    alice.hello(features=FEATURES["liveness"])
+    if not alice.expect_challenge().number("features") & FEATURES["liveness"]:
+        raise NotApplicable("the server does not offer liveness")
+    alice.auth()
+    alice.expect_welcome()
+    alice.answers_pings = False
+    alice.expect("PING")
+    alice.expect("BYE", code="IDLE")
+    alice.expect_closed()

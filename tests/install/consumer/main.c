@@ -9,7 +9,8 @@ int main(void)
     struct prosa_frame frame;
     struct prosa_message message;
     if (prosa_sign_init() != PROSA_OK ||
-        prosa_frame_parse(prosa_bytes(octets, sizeof octets), PROSA_MAX_FRAME_HANDSHAKE, &frame) != PROSA_OK ||
+        prosa_frame_parse(prosa_bytes(octets, sizeof octets), PROSA_MAX_FRAME_HANDSHAKE, &frame) !=
+            PROSA_OK ||
         prosa_message_decode(&frame, PROSA_FROM_CLIENT, &message) != PROSA_OK)
         return 1;
     return puts(prosa_frame_spec_find(message.type)->name) < 0;
