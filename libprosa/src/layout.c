@@ -5,9 +5,11 @@
 /* clang-format off */
 #include "layout.h"
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): the name of a member takes no parentheses */
 #define REQUIRED(frame, field) {offsetof(struct prosa_message, frame.field), PROSA_LAYOUT_REQUIRED}
 #define OPTIONAL(frame, field) \
     {offsetof(struct prosa_message, frame.field), offsetof(struct prosa_message, frame.has_##field)}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const struct prosa_layout layout_of_HELLO[] = {
     REQUIRED(hello, versions),

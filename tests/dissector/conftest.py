@@ -15,9 +15,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "conformance"))
 
-from prosa_conformance.pcap import Conversation
 from recorded import record
 from tshark import Tshark
+
+from prosa_conformance.pcap import Conversation
 
 
 @pytest.fixture(scope="session")

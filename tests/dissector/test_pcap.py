@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from conversations import conversation, handshake
+from tshark import Tshark
+
 from prosa_conformance.pcap import SEGMENT_MOST, Conversation, End, of_transcript
 from prosa_conformance.transcript import Kind, Transcript
-from tshark import Tshark
 
 CHECKED = ("-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE")
 NAMES = ("tcp.srcport", "tcp.len", "tcp.flags.syn", "tcp.flags.fin", "tcp.flags.reset")

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 from conversations import SIDES, coalesced, cut_everywhere, cut_in_headers, shown, verdicts
+from recorded import ANSWERS, QUESTIONS
+from tshark import Packet, Tshark
+
 from prosa_conformance.codec import Decoded, Ignored
 from prosa_conformance.pcap import Conversation
 from prosa_conformance.registry import FIELDS, FRAMES_BY_TYPE
-from recorded import ANSWERS, QUESTIONS
-from tshark import Packet, Tshark
 
 NAMES = ("tcp.stream", "tcp.srcport", "_ws.col.Protocol", "_ws.col.Info", "prosa.violation", "prosa.type",
          *(f"prosa.{name}" for name in FIELDS))

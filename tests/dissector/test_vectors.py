@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 from conversations import before, conversation, handshake, shown, under_cap
+from tshark import Packet, Tshark
+
 from prosa_conformance.codec import HEADER, Decoded, decode, encode, frame, raw_frame
 from prosa_conformance.pcap import Conversation
 from prosa_conformance.registry import CONSTANTS, FIELDS, FRAMES, FRAMES_BY_TYPE, GREASE_TYPES
-from tshark import Packet, Tshark
 
 VECTORS = Path(__file__).resolve().parents[2] / "spec" / "vectors"
 INFO = "_ws.col.Info"

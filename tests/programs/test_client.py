@@ -428,7 +428,7 @@ def test_a_server_that_does_not_read_is_waited_for(start: Start, serve: Serve) -
 @pytest.mark.parametrize(("is_read", "how"), [(True, "eof"), (False, "reset")])
 def test_a_server_that_vanishes_in_the_handshake(start: Start, is_read: bool, how: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        console = start("prosa-client", "--json", "127.0.0.1:{}".format(listener.getsockname()[1]))
+        console = start("prosa-client", "--json", f"127.0.0.1:{listener.getsockname()[1]}")
         peer, _ = listener.accept()
         with peer:
             peer.recv(CHUNK, 0 if is_read else socket.MSG_PEEK)
@@ -441,7 +441,7 @@ def test_a_server_that_vanishes_in_the_handshake(start: Start, is_read: bool, ho
 
 def test_what_does_not_speak_prosa_is_told(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        console = start("prosa-client", "127.0.0.1:{}".format(listener.getsockname()[1]))
+        console = start("prosa-client", f"127.0.0.1:{listener.getsockname()[1]}")
         peer, _ = listener.accept()
         with peer:
             peer.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")

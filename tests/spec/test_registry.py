@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
 import registry as command
 from conftest import ROOT, Edit
 from spec import hexblocks, model
@@ -261,7 +262,7 @@ def test_python_says_what_the_registry_says(tree: Path) -> None:
     assert {name: (f.type, f.sender, f.fields, f.optional) for name, f in made.FRAMES.items()} == {
         f.name: (f.type, f.sender, tuple(x.name for x in f.fields), f.optional) for f in registry.frames}
     assert {name: c.number for name, c in made.CODES.items()} == {c.name: c.code for c in registry.codes}
-    assert {name: x for name, x in made.LABELS.items()} == {
+    assert dict(made.LABELS.items()) == {
         x.name: x.text.encode() + b"\0" for x in registry.labels}
     assert [vars(rule) for rule in made.RULES] == [vars(rule) for rule in registry.rules]
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 import speclint
 from conftest import VECTORS, Edit
 from spec import chapters, lint
@@ -92,7 +93,7 @@ def test_fault_is_found(name: str, tree: Path, edit: Edit, capsys: pytest.Captur
     lines = capsys.readouterr().out.splitlines()
     found = [line for line in lines if line.startswith(f"{where}:") and what in line]
     assert found, f"no line says {what!r}:\n" + "\n".join(lines)
-    path, line, rest = found[0].split(":", 2)
+    _, line, rest = found[0].split(":", 2)
     assert int(line) >= 1 and rest.count(": ") >= 1, f"not `file:line: what: what to do`: {found[0]}"
 
 
@@ -103,7 +104,7 @@ def test_one_fault_is_one_line(tree: Path, edit: Edit) -> None:
 
 def test_withdrawn_id_is_never_given_again(tree: Path, edit: Edit) -> None:
     edit(WIRE, "", f"{TAIL}[WIRE-90] (peer, L1, review(no way)) It MUST be.\n")
-    assert ["WIRE-90 was withdrawn"] == [fault.what for fault in lint.run(tree).faults]
+    assert [fault.what for fault in lint.run(tree).faults] == ["WIRE-90 was withdrawn"]
 
 
 def test_vector_shows_a_clause(tree: Path, edit: Edit) -> None:
@@ -111,14 +112,14 @@ def test_vector_shows_a_clause(tree: Path, edit: Edit) -> None:
     assert not lint.run(tree).faults
     (tree / "spec/vectors/frames.json").write_text(
         json.dumps({"vectors": [{**VECTORS["vectors"][0], "clauses": []}]}))
-    assert ["WIRE-01 is shown by no test and no vector"] == [f.what for f in lint.run(tree).faults]
+    assert [f.what for f in lint.run(tree).faults] == ["WIRE-01 is shown by no test and no vector"]
 
 
 def test_vector_shows_nothing_of_a_connection(tree: Path, edit: Edit) -> None:
     edit(SUITE, '@clause("WIRE-02", quote="A server SHOULD be kind")', "")
     (tree / "spec/vectors/frames.json").write_text(
         json.dumps({"vectors": [{**VECTORS["vectors"][0], "clauses": ["WIRE-01", "WIRE-02"]}]}))
-    assert ["WIRE-02 is shown by no test and no vector"] == [f.what for f in lint.run(tree).faults]
+    assert [f.what for f in lint.run(tree).faults] == ["WIRE-02 is shown by no test and no vector"]
 
 
 @pytest.mark.parametrize(("file", "text"), [
@@ -129,7 +130,7 @@ def test_our_own_tests_close_no_clause(tree: Path, edit: Edit, file: str, text: 
     edit(file, "", text)
     assert not lint.run(tree).faults, "an open clause may be tested in a program of ours"
     edit(OPEN, "- {id: WIRE-04, reason: \"nobody listens yet\"}\n", "[]\n")
-    assert ["WIRE-04 is shown by no test and no vector"] == [f.what for f in lint.run(tree).faults]
+    assert [f.what for f in lint.run(tree).faults] == ["WIRE-04 is shown by no test and no vector"]
 
 
 def test_reused_vector_id(tree: Path) -> None:

@@ -4,6 +4,7 @@
 from pathlib import Path
 
 import pytest
+
 import registry as command
 from conftest import Edit
 from spec import generate

@@ -53,7 +53,7 @@ static void test_join(void)
     const struct prosa_client_room *room = prosa_client_session_room(&rig.session, general);
     PROSA_CLAUSE("RES-08");
     CHECK(room != NULL && room->sent_counter == 7 && room->acked_counter == 7 && room->limit_counter == 9);
-    CHECK(room->seen_seq == 3);
+    CHECK(room != NULL && room->seen_seq == 3);
     client_rig_fini(&rig);
 }
 

@@ -11,9 +11,11 @@ HEADER = """\
 /* clang-format off */
 #include "layout.h"
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): the name of a member takes no parentheses */
 #define REQUIRED(frame, field) {offsetof(struct prosa_message, frame.field), PROSA_LAYOUT_REQUIRED}
 #define OPTIONAL(frame, field) \\
     {offsetof(struct prosa_message, frame.field), offsetof(struct prosa_message, frame.has_##field)}
+/* NOLINTEND(bugprone-macro-parentheses) */
 """
 
 

@@ -5,8 +5,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spec import chapters, emit_c, emit_c_layout, emit_c_states, emit_lua, emit_python, hexblocks, model
-from spec import states, tables
+from spec import chapters, emit_c, emit_c_layout, emit_c_states, emit_lua, emit_python, hexblocks, model, states, tables
 from spec.errors import SpecError
 from spec.model import Registry
 

@@ -208,7 +208,7 @@ def _frames(judge: _Judge, raw: Raw) -> None:
             judge.need(field in raw["fields"], where, f"{field!r} is no field",
                        "add it to fields or correct the name")
         tags = [raw["fields"][field]["tag"] for field in fields]
-        for before, after, field in zip(tags, tags[1:], fields[1:]):
+        for before, after, field in zip(tags, tags[1:], fields[1:], strict=False):
             judge.need(before < after, where, f"`{field}` is not above the field before it",
                        "put the fields in ascending order of their tags")
         for field in entry.get("optional", []):
