@@ -140,6 +140,8 @@ class Runner:
         missing = sorted(need for need in card.needs if not self._can(need))
         if missing:
             raise NotApplicable(f"it needs {', '.join(missing)}")
+        if card.timers and self.settings.subject.connect is not None:
+            raise NotApplicable(f"it needs a server that was started with {', '.join(card.timers)}")
 
     def _can(self, need: str) -> bool:
         subject = self.settings.subject
