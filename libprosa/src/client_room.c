@@ -87,17 +87,22 @@ void prosa_client_room_fault(struct prosa_client_session *session, const struct 
 
 /* --- JOIN ------------------------------------------------------------------------------------- */
 
-static struct prosa_client_slot *add_slot(struct prosa_client_session *session,
-                                          const struct prosa_client_join *join)
+/* False: no memory. */
+static bool reserve_slot(struct prosa_client_session *session)
 {
-    if (session->slot_count == session->slot_cap) {
-        uint16_t cap = prosa_slots_grown(session->slot_cap, UINT16_MAX);
-        struct prosa_client_slot *slots = realloc(session->slots, cap * sizeof *slots);
-        if (slots == NULL)
-            return NULL;
-        session->slots = slots;
-        session->slot_cap = cap;
-    }
+    if (session->slot_count < session->slot_cap)
+        return true;
+    uint16_t cap = prosa_slots_grown(session->slot_cap, UINT16_MAX);
+    struct prosa_client_slot *slots = realloc(session->slots, cap * sizeof *slots);
+    if (slots == NULL)
+        return false;
+    session->slots = slots;
+    session->slot_cap = cap;
+    return true;
+}
+
+static void add_slot(struct prosa_client_session *session, const struct prosa_client_join *join)
+{
     struct prosa_client_slot *slot = &session->slots[session->slot_count++];
     *slot = (struct prosa_client_slot){
         .state = prosa_room_client_cells[ROOM_CLIENT_ON_WANT_JOIN][ROOM_CLIENT_OUT].next,
@@ -112,7 +117,6 @@ static struct prosa_client_slot *add_slot(struct prosa_client_session *session,
         memcpy(slot->epoch, join->epoch, PROSA_EPOCH_SIZE);
     if (join->chain != NULL)
         memcpy(slot->room.chain, join->chain, PROSA_HASH_SIZE);
-    return slot;
 }
 
 enum prosa_status prosa_client_session_join(struct prosa_client_session *session,
@@ -138,10 +142,13 @@ enum prosa_status prosa_client_session_join(struct prosa_client_session *session
         return PROSA_ERR_NO_SPACE; /* no server has more [FLOW-03] */
     if (join->has_after_seq && join->after_seq != 0 && !has_epoch)
         return PROSA_ERR_CALL; /* [RES-04] */
+    /* Before the JOIN goes out: its answer needs the slot. */
+    if (!reserve_slot(session))
+        return PROSA_ERR_NO_SPACE;
     enum prosa_status status = prosa_buffer_message(&session->out, &message, prosa_bytes(NULL, 0));
-    if (status != PROSA_OK)
-        return status;
-    return add_slot(session, join) == NULL ? PROSA_ERR_NO_SPACE : PROSA_OK;
+    if (status == PROSA_OK)
+        add_slot(session, join);
+    return status;
 }
 
 /* History that the client does not have and will not get [RES-03]. */

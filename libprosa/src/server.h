@@ -73,7 +73,6 @@ struct prosa_server_slot {
     uint64_t barrier;                /* last room_seq that a PONG or BYE waits for */
     uint64_t hold;                   /* at_seq of a MEMBER that found no room, or PROSA_NEVER */
     uint32_t granted;
-    uint32_t since_checkpoint; /* DELIVERs */
     uint8_t flags;
 };
 
@@ -137,6 +136,9 @@ void prosa_server_fatal(struct prosa_server_session *session, const struct prosa
 /* The same about a frame, for a status of the decoder. */
 void prosa_server_fault_of(struct prosa_server_session *session, const struct prosa_frame *frame,
                            enum prosa_status status, const char *clause, uint64_t now_ms);
+/* The answer to a BYE, or an ERROR about a later frame, is taken back if it has not been said: a frame that
+ * came before it has earned an ERROR [ERR-01]. */
+void prosa_server_recall_end(struct prosa_server_session *session);
 /* The session ends with a BYE of ours; `gates`: FLAG_END_DECIDED, FLAG_END_DELIVERED. */
 void prosa_server_goodbye(struct prosa_server_session *session, uint16_t code, unsigned gates,
                           uint64_t now_ms);
@@ -183,10 +185,15 @@ size_t prosa_server_slots_memory(const struct prosa_server_session *session);
 
 /* --- server_output.c --- */
 
+/* Nothing waits for a MEMBER any more. */
+void prosa_server_let_go(struct prosa_server_session *session);
+
 /* Sets the barrier of each room to what is visible now and credit permits [LIVE-03]. */
 void prosa_server_set_barriers(struct prosa_server_session *session);
 /* Adds what has become due: ACKs, PONG, BYE or ERROR. */
 void prosa_server_settle(struct prosa_server_session *session);
+/* limit_counter follows acceptance, unless the caller holds credit back or one waits for answers. */
+void prosa_server_raise_limit(const struct prosa_server_session *session, struct prosa_server_slot *slot);
 void prosa_server_queue_ack(struct prosa_server_session *session, struct prosa_server_slot *slot);
 /* True: *event asks for a CHECKPOINT. */
 bool prosa_server_ask_checkpoint(struct prosa_server_session *session, struct prosa_server_event *event);

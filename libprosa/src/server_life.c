@@ -177,6 +177,12 @@ uint64_t prosa_server_session_delivered(const struct prosa_server_session *sessi
     return slot == NULL ? 0 : slot->cursor;
 }
 
+uint64_t prosa_server_session_limit(const struct prosa_server_session *session, const struct prosa_room *room)
+{
+    const struct prosa_server_slot *slot = prosa_server_slot_of(session, room->room_id);
+    return slot == NULL ? 0 : slot->limit_seq;
+}
+
 size_t prosa_server_session_memory(const struct prosa_server_session *session)
 {
     return sizeof *session + (session->handshake != NULL ? sizeof *session->handshake : 0) +

@@ -26,10 +26,20 @@ void prosa_server_queue_ack(struct prosa_server_session *session, struct prosa_s
     prosa_server_queue(session, &message);
 }
 
+void prosa_server_raise_limit(const struct prosa_server_session *session, struct prosa_server_slot *slot)
+{
+    if (session->config->credit_held || prosa_server_is_sync(slot))
+        return;
+    if (slot->limit < slot->last + slot->granted)
+        slot->flags |= SLOT_ACK_DUE;
+    slot->limit = slot->last + slot->granted; /* [FLOW-11] [FLOW-32] */
+}
+
 static void queue_acks(struct prosa_server_session *session)
 {
     for (size_t i = 0; i < session->slot_count; i++) {
         struct prosa_server_slot *slot = &session->slots[i];
+        prosa_server_raise_limit(session, slot);                         /* when it was held back */
         if (slot->answer_seq != 0 && slot->cursor >= slot->answer_seq) { /* [FLOW-28] */
             slot->answer_seq = 0;
             slot->limit = slot->last + slot->granted;
@@ -141,6 +151,12 @@ enum prosa_status prosa_server_session_member(struct prosa_server_session *sessi
     return PROSA_OK;
 }
 
+void prosa_server_let_go(struct prosa_server_session *session)
+{
+    for (size_t i = 0; i < session->slot_count; i++)
+        session->slots[i].hold = PROSA_NEVER;
+}
+
 bool prosa_server_ask_checkpoint(struct prosa_server_session *session, struct prosa_server_event *event)
 {
     if (!prosa_server_speaks(session))
@@ -171,8 +187,6 @@ void prosa_server_session_checkpoint(struct prosa_server_session *session, struc
         return;
     bool boundary = (slot->flags & SLOT_BOUNDARY_DUE) != 0;
     slot->flags &= (uint8_t) ~(SLOT_CHECKPOINT_ASKED | (boundary ? SLOT_BOUNDARY_DUE : SLOT_CHECKPOINT_DUE));
-    if (!boundary)
-        slot->since_checkpoint = 0;
     if (!prosa_buffer_append(&session->out, octets))
         prosa_server_over(session, PROSA_ENDING_ERROR, PROSA_CODE_INTERNAL);
 }
@@ -244,6 +258,12 @@ void prosa_server_session_batch(struct prosa_server_session *session, struct pro
     batch->slot = session->turn;
 }
 
+/* Behind which a CHECKPOINT goes next: the same for all members, so that one signature serves them. */
+static uint64_t next_stop(uint64_t cursor)
+{
+    return (cursor / PROSA_CHECKPOINT_INTERVAL + 1) * PROSA_CHECKPOINT_INTERVAL;
+}
+
 /* The last entry that may follow the cursor now [FLOW-18] [MEM-02] [AUD-04]. */
 static uint64_t permitted(const struct prosa_server_session *session, const struct prosa_server_slot *slot)
 {
@@ -254,7 +274,7 @@ static uint64_t permitted(const struct prosa_server_session *session, const stru
         return last;
     if ((slot->flags & (SLOT_CHECKPOINT_DUE | SLOT_BOUNDARY_DUE)) != 0)
         return 0;
-    return lower(last, slot->cursor + PROSA_CHECKPOINT_INTERVAL - slot->since_checkpoint);
+    return lower(last, slot->cursor < slot->replay_end ? slot->replay_end : next_stop(slot->cursor));
 }
 
 bool prosa_server_session_want(struct prosa_server_session *session, struct prosa_batch *batch,
@@ -289,11 +309,10 @@ void prosa_server_session_lend(struct prosa_batch *batch, struct prosa_bytes del
 static void advance(struct prosa_server_session *session, struct prosa_server_slot *slot)
 {
     slot->cursor++;
-    slot->since_checkpoint++;
     bool replayed = slot->cursor == slot->replay_end;
-    if ((session->features & PROSA_FEATURE_AUDIT) != 0 &&
-        (replayed || slot->since_checkpoint >= PROSA_CHECKPOINT_INTERVAL))
-        slot->flags |= SLOT_CHECKPOINT_DUE;
+    bool stops = slot->cursor > slot->replay_end && slot->cursor % PROSA_CHECKPOINT_INTERVAL == 0;
+    if ((session->features & PROSA_FEATURE_AUDIT) != 0 && (replayed || stops))
+        slot->flags |= SLOT_CHECKPOINT_DUE; /* [AUD-04] */
 }
 
 void prosa_server_session_sent(struct prosa_server_session *session, const struct prosa_batch *batch,

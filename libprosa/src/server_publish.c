@@ -110,9 +110,12 @@ void prosa_server_session_accepted(struct prosa_server_session *session, struct 
     forget_undecided(session, slot, counter);
     slot->last = counter;
     slot->last_seq = room_seq;
-    if (!prosa_server_is_sync(slot))
-        slot->limit = slot->last + slot->granted; /* [FLOW-11] [FLOW-32] */
+    prosa_server_raise_limit(session, slot);
     slot->flags |= SLOT_ACK_DUE;
+    /* It came before the PING or the end that waits: so its DELIVER does [LIVE-02]. */
+    uint64_t shown = room_seq < slot->limit_seq ? room_seq : slot->limit_seq;
+    if (slot->barrier < shown)
+        slot->barrier = shown;
 }
 
 void prosa_server_session_refused(struct prosa_server_session *session, struct prosa_room *room,
@@ -123,6 +126,7 @@ void prosa_server_session_refused(struct prosa_server_session *session, struct p
     const struct prosa_server_slot *slot = decide(session, room);
     if (slot != NULL)
         forget_undecided(session, slot, counter);
+    prosa_server_recall_end(session);
     prosa_server_room_fault(session, &frame, prosa_status_code(status), clause, room->room_id, counter,
                             now_ms);
 }
@@ -137,11 +141,11 @@ void prosa_server_session_dropped(struct prosa_server_session *session, struct p
 /* --- answers in "@host" ----------------------------------------------------------------------- */
 
 void prosa_server_session_answered(struct prosa_server_session *session, struct prosa_room *room,
-                                   uint64_t room_seq, uint64_t now_ms)
+                                   uint64_t counter, uint64_t room_seq, uint64_t now_ms)
 {
     struct prosa_server_slot *slot = prosa_server_slot_of(session, room->room_id);
     (void)now_ms;
-    if (slot != NULL && prosa_server_is_sync(slot))
+    if (slot != NULL && prosa_server_is_sync(slot) && counter == slot->taken)
         slot->answer_seq = room_seq;
 }
 
@@ -158,7 +162,8 @@ void prosa_server_session_no_answer(struct prosa_server_session *session, struct
         .counter = counter,
     };
     (void)now_ms;
-    if (slot == NULL || !prosa_server_speaks(session))
+    if (slot == NULL || !prosa_server_speaks(session) ||
+        (prosa_server_is_sync(slot) && counter != slot->taken))
         return;
     memcpy(fault.room_id, room->room_id, PROSA_HASH_SIZE);
     prosa_server_queue_error(session, &fault);

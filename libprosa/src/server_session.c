@@ -46,7 +46,7 @@ void prosa_server_fatal(struct prosa_server_session *session, const struct prosa
     note_end(session, PROSA_ENDING_ERROR, fault->code);
     struct prosa_server_words *words = end_words(session);
     if (words != NULL)
-        words->fault = *fault;
+        *words = (struct prosa_server_words){.fault = *fault};
     prosa_server_set_barriers(session); /* the messages before it still count [FLOW-21] [FLOW-25] */
     begin_end(session, FLAG_END_ERROR | FLAG_END_DECIDED | FLAG_END_DELIVERED | FLAG_DISCARD, now_ms);
 }
@@ -62,6 +62,16 @@ void prosa_server_fault_of(struct prosa_server_session *session, const struct pr
     prosa_server_fatal(session, &fault, now_ms);
 }
 
+void prosa_server_recall_end(struct prosa_server_session *session)
+{
+    if (session->state != SERVER_CLOSING || !prosa_server_has(session, FLAG_END_DUE) ||
+        !prosa_server_has(session, FLAG_FROM_PEER | FLAG_END_ERROR))
+        return;
+    session->state = SERVER_READY;
+    session->ending = 0;
+    prosa_server_clear(session, FLAG_END_DUE | FLAG_END_ERROR | FLAG_FROM_PEER);
+}
+
 void prosa_server_goodbye(struct prosa_server_session *session, uint16_t code, unsigned gates,
                           uint64_t now_ms)
 {
@@ -74,6 +84,8 @@ void prosa_server_session_bye(struct prosa_server_session *session, uint16_t cod
 {
     switch (prosa_server_cell(session, SERVER_ON_GOODBYE)->action) {
     case DO_GOODBYE:
+        if (code == PROSA_CODE_REPLACED) /* its places are another's: no MEMBER comes any more [MEM-09] */
+            prosa_server_let_go(session);
         prosa_server_goodbye(session, code, FLAG_END_DECIDED | FLAG_END_DELIVERED, now_ms);
         break;
     case DO_FINISH: /* before READY nobody waits for a BYE */
@@ -94,6 +106,7 @@ void prosa_server_session_fail(struct prosa_server_session *session, enum prosa_
         .clause = clause,
     };
     prosa_server_fatal(session, &fault, now_ms);
+    prosa_server_clear(session, FLAG_END_DELIVERED); /* what is owed may be what the caller does not have */
 }
 
 void prosa_server_queue(struct prosa_server_session *session, const struct prosa_message *message)

@@ -42,7 +42,7 @@ return {
     [0x0024] = {name = "max_window", kind = "u32", min = 1, max = 65535, doc = "see limits"},
     [0x0026] = {name = "token_rate", kind = "u32", min = 1, max = 1000000, doc = "see limits"},
     [0x0028] = {name = "token_burst", kind = "u32", min = 1, max = 1000000, doc = "see limits"},
-    [0x002A] = {name = "member_limit", kind = "u32", max = 1000000, doc = "see limits"},
+    [0x002A] = {name = "member_limit", kind = "u32", max = 400, doc = "see limits"},
     [0x002C] = {name = "undecided_limit", kind = "u32", min = 16384, max = 16777216, doc = "see limits"},
     [0x002E] = {name = "output_limit", kind = "u32", min = 65536, max = 67108864, doc = "see limits"},
     [0x0030] = {name = "handshake_ms", kind = "u32", min = 50, max = 600000, doc = "see timers"},

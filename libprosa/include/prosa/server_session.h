@@ -24,6 +24,8 @@ struct prosa_server_config {
     uint32_t features; /* offered: PROSA_FEATURE_*; resume and audit are promises of the caller */
     struct prosa_limits limits;
     uint32_t read_size; /* octets that recv_space offers beyond a partial frame, e.g. 4096 */
+    bool credit_held;   /* limits do not rise while this is true [FLOW-35]; the caller may change it at any
+                         * time, and gives each session a turn when it becomes false */
 };
 
 /* What all members of a room share. The caller owns it, moves head_seq on when entries are
@@ -154,17 +156,18 @@ PROSA_API void prosa_server_session_dropped(struct prosa_server_session *session
 /* PUBLISH events that are not answered yet. */
 PROSA_API size_t prosa_server_session_pending(const struct prosa_server_session *session);
 
-/* In "@host" with window 1: the answer is committed as room_seq; the limit rises when its DELIVER
- * has gone out [FLOW-27] [FLOW-28]. Elsewhere it does nothing. */
+/* In "@host" with window 1: the answer to question `counter` is committed as room_seq; the limit rises
+ * when its DELIVER has gone out [FLOW-27] [FLOW-28]. Elsewhere, and when another question is open by
+ * now, it does nothing. */
 PROSA_API void prosa_server_session_answered(struct prosa_server_session *session, struct prosa_room *room,
-                                             uint64_t room_seq, uint64_t now_ms);
+                                             uint64_t counter, uint64_t room_seq, uint64_t now_ms);
 /* Nobody answers question `counter`: ERROR NO_ANSWER, then the limit rises [FLOW-29]. */
 PROSA_API void prosa_server_session_no_answer(struct prosa_server_session *session, struct prosa_room *room,
                                               uint64_t counter, uint64_t now_ms);
 
-/* A whole MEMBER frame of the room, shared by all members, with its at_seq; copied. PROSA_PARTIAL:
- * too much output is pending; later DELIVERs and PONGs wait [MEM-02] until the caller has given this
- * frame, or resync and a new snapshot [MEM-04], in a later turn. PROSA_END: the room is not joined. */
+/* Whole MEMBER frames of the room with one at_seq, at most 64 KiB; copied. PROSA_PARTIAL: too much output
+ * is pending; later DELIVERs and PONGs wait [MEM-02] until the caller has given these frames, or resync
+ * and a new snapshot [MEM-04], in a later turn. PROSA_END: the room is not joined. */
 PROSA_API PROSA_NODISCARD enum prosa_status prosa_server_session_member(struct prosa_server_session *session,
                                                                         struct prosa_room *room,
                                                                         struct prosa_bytes octets,
@@ -230,6 +233,9 @@ PROSA_API struct prosa_room *prosa_server_session_room(const struct prosa_server
 /* room_seq of the last entry that has gone out, or stood before this JOIN; 0: the room is not joined. */
 PROSA_API uint64_t prosa_server_session_delivered(const struct prosa_server_session *session,
                                                   const struct prosa_room *room);
+/* room_seq up to which credit permits DELIVERs now [FLOW-18]; 0: the room is not joined. */
+PROSA_API uint64_t prosa_server_session_limit(const struct prosa_server_session *session,
+                                              const struct prosa_room *room);
 /* Octets of memory in use, the struct included. */
 PROSA_API size_t prosa_server_session_memory(const struct prosa_server_session *session);
 
