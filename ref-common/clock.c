@@ -12,17 +12,22 @@ static uint64_t read_clock(clockid_t id)
     if (clock_gettime(id, &now) != 0) {
         return 0;
     }
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 uint64_t clock_now_ms(void)
+{
+    return read_clock(CLOCK_MONOTONIC) / 1000000;
+}
+
+uint64_t clock_now_ns(void)
 {
     return read_clock(CLOCK_MONOTONIC);
 }
 
 uint64_t clock_unix_ms(void)
 {
-    return read_clock(CLOCK_REALTIME);
+    return read_clock(CLOCK_REALTIME) / 1000000;
 }
 
 void entropy_fill(void *at, size_t size)

@@ -9,6 +9,7 @@
 
 /* Never goes back, begins anywhere: for deadlines. */
 uint64_t clock_now_ms(void);
+uint64_t clock_now_ns(void); /* the same clock, in nanoseconds */
 
 /* Since 1970-01-01T00:00:00Z, as the system believes. */
 uint64_t clock_unix_ms(void);

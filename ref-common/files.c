@@ -50,17 +50,40 @@ static bool sync_folder_of(const char *path)
     return good;
 }
 
+/* True when only its owner can read it. A file system without modes, such as FAT, may refuse to set one. */
+static bool make_private(int fd)
+{
+    struct stat info;
+    if (fchmod(fd, S_IRUSR | S_IWUSR) == 0) {
+        return true;
+    }
+    const int problem = errno;
+    const bool good = fstat(fd, &info) == 0 && (info.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+    errno = problem;
+    return good;
+}
+
 static bool write_new(const char *path, struct prosa_bytes content)
 {
     const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
     if (fd < 0) {
         return false;
     }
-    const bool good = fchmod(fd, S_IRUSR | S_IWUSR) == 0 && write_all(fd, content) && fsync(fd) == 0;
+    const bool good = make_private(fd) && write_all(fd, content) && fsync(fd) == 0;
     const int problem = errno;
     close(fd);
     errno = problem;
     return good;
+}
+
+/* Gives the file a name that no other has. Some file systems cannot keep the second name of link for a
+ * moment (FAT), others not rename without replacing (NFS); each has one of the two. */
+static bool name_new(const char *temporary, const char *path)
+{
+    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0) {
+        return true;
+    }
+    return (errno == EINVAL || errno == ENOSYS) && link(temporary, path) == 0;
 }
 
 bool file_write_whole(const char *path, struct prosa_bytes content, bool replace)
@@ -73,7 +96,7 @@ bool file_write_whole(const char *path, struct prosa_bytes content, bool replace
     }
     bool good = write_new(temporary, content);
     if (good) {
-        good = (replace ? rename(temporary, path) : link(temporary, path)) == 0;
+        good = replace ? rename(temporary, path) == 0 : name_new(temporary, path);
     }
     const int problem = errno;
     unlink(temporary); /* there is none after rename */

@@ -13,6 +13,10 @@
 /* Programs at once; further questions wait for a place. */
 #define RUNS_MAX 16
 
+/* Questions of one asker that wait, so that nobody fills the memory with them: as many as the largest window
+ * has [FLOW-32] [LIM-07]. */
+#define WAITING_MAX 64u
+
 /* What a program is told of who asks: nick, key and counter. */
 #define ASKER           "PROSA_ASKER_"
 #define ASKER_WORDS     3
@@ -21,9 +25,14 @@
 struct pending {
     struct list node;
     bool forgotten;
-    struct verdict verdict;
-    struct command command;
+    struct question question;
+    struct command *command; /* NULL: none runs for it */
+    char *answer;            /* NULL: nobody answers */
+    size_t answer_size;
+    uint8_t text[]; /* of the question */
 };
+
+_Static_assert(sizeof(struct pending) <= 256, "LIM-07 says so much beside the text");
 
 void answerer_init(struct answerer *answerer, struct loop *loop, int kind, enum answer_mode mode,
                    const char *words, uint64_t timeout_ms)
@@ -35,19 +44,30 @@ void answerer_init(struct answerer *answerer, struct loop *loop, int kind, enum 
     list_init(&answerer->decided);
 }
 
+static void free_pending(struct pending *pending)
+{
+    if (pending != NULL) {
+        free(pending->command);
+        free(pending->answer);
+        free(pending);
+    }
+}
+
 static void discard(struct pending *pending)
 {
     list_remove(&pending->node);
-    free(pending);
+    free_pending(pending);
 }
 
+/* Without memory for the answer it is nobody's. */
 static void decide(struct answerer *answerer, struct pending *pending, struct prosa_bytes text)
 {
     list_remove(&pending->node);
     list_append(&answerer->decided, &pending->node, pending);
-    pending->verdict.size = text.size;
-    if (text.size > 0) {
-        memcpy(pending->verdict.text, text.at, text.size);
+    pending->answer = text.size > 0 ? malloc(text.size) : NULL;
+    if (pending->answer != NULL) {
+        memcpy(pending->answer, text.at, text.size);
+        pending->answer_size = text.size;
     }
 }
 
@@ -83,7 +103,7 @@ static char **environment_with(char *const words[static ASKER_WORDS])
 
 static int start(struct answerer *answerer, struct pending *pending)
 {
-    const struct question *question = &pending->verdict.question;
+    const struct question *question = &pending->question;
     char digits[2 * PROSA_KEY_SIZE + 1];
     char nick[ASKER_WORD_SIZE];
     char key[ASKER_WORD_SIZE];
@@ -98,9 +118,12 @@ static int start(struct answerer *answerer, struct pending *pending)
     if (environment == NULL) {
         return -ENOMEM;
     }
+    pending->command = calloc(1, sizeof *pending->command);
     const int problem =
-        command_start(&pending->command, answerer->loop, answerer->kind, pending, answerer->words,
-                      environment, prosa_bytes(question->text, question->size), answerer->timeout_ms);
+        pending->command == NULL
+            ? -ENOMEM
+            : command_start(pending->command, answerer->loop, answerer->kind, pending, answerer->words,
+                            environment, question->text, answerer->timeout_ms);
     free(environment);
     return problem;
 }
@@ -112,7 +135,7 @@ static void start_waiting(struct answerer *answerer)
            (pending = list_first(&answerer->waiting)) != NULL) {
         const int problem = start(answerer, pending);
         if (problem != 0) {
-            log_event(LOG_LEVEL_ERROR, "answer-failed", "problem=\"%s\"", strerror(-problem));
+            log_flood(LOG_LEVEL_ERROR, "answer-failed", "problem=\"%s\"", strerror(-problem));
             decide_nobody(answerer, pending);
             continue;
         }
@@ -122,16 +145,37 @@ static void start_waiting(struct answerer *answerer)
     }
 }
 
+/* Of an asker who has as many questions as may wait, the oldest makes way. */
+static void make_way(struct answerer *answerer, const void *asker)
+{
+    struct pending *oldest = NULL;
+    size_t count = 0;
+    LIST_EACH(at, &answerer->waiting)
+    {
+        struct pending *pending = at->of;
+        if (pending->question.asker == asker) {
+            oldest = oldest != NULL ? oldest : pending;
+            count++;
+        }
+    }
+    if (count >= WAITING_MAX) {
+        decide_nobody(answerer, oldest);
+    }
+}
+
 bool answerer_ask(struct answerer *answerer, const struct question *question)
 {
-    struct pending *pending = calloc(1, sizeof *pending);
+    struct pending *pending = malloc(sizeof *pending + question->text.size);
     if (pending == NULL) {
         return false;
     }
-    pending->verdict.question = *question;
+    *pending = (struct pending){.question = *question};
+    memcpy(pending->text, question->text.at, question->text.size);
+    pending->question.text.at = pending->text;
+    make_way(answerer, question->asker);
     list_append(&answerer->waiting, &pending->node, pending);
     if (answerer->mode == ANSWER_ECHO) {
-        decide(answerer, pending, prosa_bytes(question->text, question->size));
+        decide(answerer, pending, pending->question.text);
     } else if (answerer->mode == ANSWER_CONSOLE && answerer->operator_gone) {
         decide_nobody(answerer, pending);
     }
@@ -144,7 +188,7 @@ static void discard_of(struct list *list, const void *asker)
     LIST_EACH(at, list)
     {
         struct pending *pending = at->of;
-        if (pending->verdict.question.asker == asker) {
+        if (pending->question.asker == asker) {
             discard(pending);
         }
     }
@@ -157,9 +201,9 @@ void answerer_forget(struct answerer *answerer, const void *asker)
     LIST_EACH(at, &answerer->runs)
     {
         struct pending *pending = at->of;
-        if (pending->verdict.question.asker == asker) {
+        if (pending->question.asker == asker) {
             pending->forgotten = true;
-            command_kill(&pending->command);
+            command_kill(pending->command);
         }
     }
 }
@@ -172,8 +216,7 @@ bool answerer_reply(struct answerer *answerer, struct prosa_bytes nick, struct p
     LIST_EACH(at, &answerer->waiting)
     {
         struct pending *pending = at->of;
-        if (nick.size == 0 ||
-            prosa_bytes_equal(nick, prosa_bytes_of_string(pending->verdict.question.nick))) {
+        if (nick.size == 0 || prosa_bytes_equal(nick, prosa_bytes_of_string(pending->question.nick))) {
             decide(answerer, pending, text);
             return true;
         }
@@ -183,10 +226,11 @@ bool answerer_reply(struct answerer *answerer, struct prosa_bytes nick, struct p
 
 void answerer_fini(struct answerer *answerer)
 {
+    free_pending(answerer->told);
     LIST_EACH(at, &answerer->runs)
     {
         struct pending *pending = at->of;
-        command_fini(&pending->command, answerer->loop);
+        command_fini(pending->command, answerer->loop);
         discard(pending);
     }
     LIST_EACH(at, &answerer->waiting)
@@ -218,10 +262,10 @@ void answerer_pump(struct answerer *answerer, const struct loop_event *event)
 {
     struct pending *pending = event->source->owner;
     if (event->ready == LOOP_TIMEOUT) {
-        log_event(LOG_LEVEL_WARN, "answer-timeout", "nick=%s", pending->verdict.question.nick);
-        command_kill(&pending->command);
+        log_event(LOG_LEVEL_WARN, "answer-timeout", "nick=%s", pending->question.nick);
+        command_kill(pending->command);
     } else {
-        command_pump(&pending->command, answerer->loop, event->source);
+        command_pump(pending->command, answerer->loop, event->source);
     }
 }
 
@@ -231,7 +275,7 @@ void answerer_reap(struct answerer *answerer)
     LIST_EACH(at, &answerer->runs)
     {
         struct pending *pending = at->of;
-        if (!command_reap(&pending->command, answerer->loop, &text)) {
+        if (!command_reap(pending->command, answerer->loop, &text)) {
             continue;
         }
         answerer->running--;
@@ -247,10 +291,13 @@ void answerer_reap(struct answerer *answerer)
 bool answerer_next(struct answerer *answerer, struct verdict *verdict)
 {
     struct pending *pending = list_first(&answerer->decided);
+    free_pending(answerer->told);
+    answerer->told = pending;
     if (pending == NULL) {
         return false;
     }
-    *verdict = pending->verdict;
-    discard(pending);
+    list_remove(&pending->node);
+    *verdict = (struct verdict){.question = pending->question,
+                                .text = prosa_bytes(pending->answer, pending->answer_size)};
     return true;
 }

@@ -15,15 +15,16 @@
 
 enum answer_mode { ANSWER_ECHO, ANSWER_CONSOLE, ANSWER_COMMAND };
 
-/* `id` is the message's, `key` its author's. */
+/* `id` is the message's, `key` its author's; `text` is borrowed. */
 struct question {
     void *asker;
     uint64_t counter;
     uint8_t id[PROSA_HASH_SIZE], key[PROSA_KEY_SIZE];
     char nick[NICK_SIZE];
-    char text[TEXT_SIZE];
-    size_t size;
+    struct prosa_bytes text;
 };
+
+struct pending; /* private: a question with its text, and what becomes of it */
 
 struct answerer {
     struct loop *loop;
@@ -36,6 +37,7 @@ struct answerer {
     struct list waiting; /* for the operator, or for a free place to run in; the oldest first */
     struct list runs;    /* with a process, also those that nobody waits for any more */
     struct list decided;
+    struct pending *told; /* whose verdict was given last */
 };
 
 /* Sources of `kind` will be the answerer's. `words`, of ANSWER_COMMAND alone, is borrowed. */
@@ -45,7 +47,8 @@ void answerer_init(struct answerer *answerer, struct loop *loop, int kind, enum 
 /* Kills what still runs and waits for its end. */
 void answerer_fini(struct answerer *answerer);
 
-/* Copies the question. False: there is no memory for it, and nobody will answer. */
+/* Copies the question; when too many of this asker wait, nobody answers the oldest. False: there is no memory
+ * for it, and nobody will answer. */
 PROSA_NODISCARD bool answerer_ask(struct answerer *answerer, const struct question *question);
 void answerer_forget(struct answerer *answerer, const void *asker);
 
@@ -63,11 +66,10 @@ void answerer_reap(struct answerer *answerer);
 
 struct verdict {
     struct question question;
-    char text[TEXT_SIZE];
-    size_t size; /* 0: nobody answers [FLOW-29] */
+    struct prosa_bytes text; /* empty: nobody answers [FLOW-29] */
 };
 
-/* The next verdict; false when there is none now. */
+/* The next verdict, valid until the next call; false when there is none now. */
 PROSA_NODISCARD bool answerer_next(struct answerer *answerer, struct verdict *verdict);
 
 #endif

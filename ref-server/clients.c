@@ -1,241 +1,258 @@
 /* SPDX-License-Identifier: MIT */
 #include "clients.h"
 
+#include "admission.h"
 #include "clock.h"
+#include "joining.h"
 #include "log.h"
+#include "publishing.h"
+#include "strangers.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 /* Newcomers taken in at one readiness, so that those who are here have their turns. */
 #define ACCEPT_BATCH 16
 
-/* Connections that are not READY [LIM-04]. */
-#define STRANGERS_MAX 64
+/* How often entries that are too old are looked for. */
+#define KEEPER_MS 60000u
 
-void clients_init(struct clients *clients, struct loop *loop, int kind,
-                  const struct prosa_server_config *config, struct answerer *answerer)
+/* --- beginning -------------------------------------------------------------------------------- */
+
+static struct terms *terms_new(const struct prosa_keypair *keypair, uint32_t features,
+                               const struct prosa_limits *limits)
 {
-    *clients = (struct clients){.loop = loop, .kind = kind, .config = config, .answerer = answerer};
-    list_init(&clients->strangers);
-    list_init(&clients->members);
-    list_init(&clients->dirty);
+    struct terms *terms = calloc(1, sizeof *terms);
+    if (terms != NULL) {
+        terms->users = 1;
+        terms->config = (struct prosa_server_config){
+            .keypair = *keypair, .features = features, .limits = *limits, .read_size = CONN_READ_SIZE};
+    }
+    return terms;
 }
 
-static void make_dirty(struct clients *clients, struct conn *conn)
+static void terms_release(struct terms *terms)
 {
-    list_remove(&conn->dirty);
-    list_append(&clients->dirty, &conn->dirty, conn);
+    terms->users--;
+    if (terms->users == 0) {
+        prosa_keypair_wipe(&terms->config.keypair);
+        free(terms);
+    }
 }
 
-static void remove_conn(struct clients *clients, struct conn *conn, bool reset)
+static uint32_t features_of(const struct settings *settings, bool durable)
 {
-    clients->stranger_count -= conn->number == 0 ? 1 : 0;
-    answerer_forget(clients->answerer, conn); /* [FLOW-30] */
+    if (settings->level == 1) {
+        return PROSA_FEATURE_LIVENESS;
+    }
+    return PROSA_FEATURE_LIVENESS | (durable ? PROSA_FEATURE_RESUME : 0) |
+           (settings->audit ? PROSA_FEATURE_AUDIT : 0);
+}
+
+static void init_lists(struct hub *hub)
+{
+    list_init(&hub->strangers);
+    list_init(&hub->clients);
+    list_init(&hub->parted);
+    list_init(&hub->dirty);
+    list_init(&hub->journal);
+    list_init(&hub->counted);
+    list_init(&hub->grown);
+    names_init(&hub->names);
+    rooms_init(&hub->rooms);
+}
+
+static bool open_log(struct hub *hub, const uint8_t *key, const char *folder, char *why, size_t why_size)
+{
+    hub->store = store_open(folder, key, hub->settings->restored, why, why_size);
+    if (hub->store == NULL) {
+        return false;
+    }
+    hub->pages = pages_new(hub->store);
+    if (hub->pages == NULL || !admission_load(hub)) {
+        snprintf(why, why_size, "the names in the log in %s cannot be read, or there is no memory", folder);
+        return false;
+    }
+    return true;
+}
+
+/* Watches what wakes the loop. 0 or -errno. */
+static int watch(struct hub *hub, const struct clients_kinds *kinds)
+{
+    hub->client_kind = kinds->client;
+    hub->verdicts.kind = hub->outcomes.kind = kinds->wakeup;
+    hub->announcer.kind = hub->keeper.kind = kinds->alarm;
+    int problem = verifier_init(&hub->verifier, hub->settings->verifiers);
+    if (problem != 0) {
+        return problem;
+    }
+    problem = loop_add(hub->loop, &hub->verdicts, hub->verifier.wake, LOOP_READ);
+    if (problem == 0 && hub->store != NULL) {
+        problem = loop_add(hub->loop, &hub->outcomes, store_fd(hub->store), LOOP_READ);
+    }
+    problem = problem != 0 ? problem : loop_add(hub->loop, &hub->announcer, -1, 0);
+    problem = problem != 0 ? problem : loop_add(hub->loop, &hub->keeper, -1, 0);
+    if (problem != 0) {
+        verifier_fini(&hub->verifier);
+    } else {
+        loop_set_deadline(hub->loop, &hub->keeper, hub->loop->now_ms);
+    }
+    return problem;
+}
+
+static void close_log(struct hub *hub)
+{
+    pages_free(hub->pages);
+    store_close(hub->store);
+}
+
+bool clients_init(struct hub *hub, struct loop *loop, const struct clients_kinds *kinds,
+                  const struct settings *settings, const struct prosa_keypair *keypair, const char *folder,
+                  struct answerer *answerer, char *why, size_t why_size)
+{
+    *hub = (struct hub){.loop = loop, .settings = settings, .answerer = answerer};
+    hub->stats.started_ms = clock_unix_ms();
+    init_lists(hub);
+    if (folder != NULL && !open_log(hub, keypair->key, folder, why, why_size)) {
+        close_log(hub);
+        return false;
+    }
+    hub->terms = terms_new(keypair, features_of(settings, folder != NULL), &settings->limits);
+    const int problem = hub->terms == NULL ? -ENOMEM : watch(hub, kinds);
+    if (problem != 0) {
+        snprintf(why, why_size, "the server cannot begin: %s", strerror(-problem));
+        close_log(hub);
+    }
+    return problem == 0;
+}
+
+/* --- connections ------------------------------------------------------------------------------ */
+
+static void free_conn(struct hub *hub, struct conn *conn)
+{
+    struct terms *terms = conn->terms;
+    admission_forget(hub, conn);
+    conn_free(conn);
+    terms_release(terms);
+}
+
+/* The connection is closed; the rest of it goes when nothing of it is on its way any more. */
+static void part(struct hub *hub, struct conn *conn, bool reset)
+{
+    verifier_drop(&hub->verifier, &conn->lane);
+    answerer_forget(hub->answerer, conn); /* [FLOW-30] */
+    joining_on_ended(hub, conn);
+    hub->stats.strangers -= conn->number == 0 ? 1 : 0;
+    hub->stats.clients -= conn->number == 0 ? 0 : 1;
     list_remove(&conn->place);
     list_remove(&conn->dirty);
-    conn_free(conn, clients->loop, reset);
+    conn_part(conn, hub->loop, reset);
+    list_append(&hub->parted, &conn->place, conn);
 }
 
-void clients_fini(struct clients *clients)
+/* Those of whom nothing is on its way any more are gone. */
+static void bury(struct hub *hub)
 {
-    LIST_EACH(at, &clients->strangers)
+    LIST_EACH(at, &hub->parted)
     {
         struct conn *conn = at->of;
-        remove_conn(clients, conn, false);
-    }
-    LIST_EACH(at, &clients->members)
-    {
-        struct conn *conn = at->of;
-        remove_conn(clients, conn, false);
-    }
-}
-
-/* The oldest stranger that has said nothing gives way to a newcomer. */
-static bool make_place(struct clients *clients)
-{
-    if (clients->stranger_count < STRANGERS_MAX) {
-        return true;
-    }
-    LIST_EACH(at, &clients->strangers)
-    {
-        struct conn *conn = at->of;
-        if (!prosa_server_session_saw_hello(&conn->session)) {
-            log_event(LOG_LEVEL_WARN, "stranger-evicted", "address=%s", conn->address);
-            remove_conn(clients, conn, false);
-            return true;
+        if (conn->in_flight == 0) {
+            list_remove(&conn->place);
+            free_conn(hub, conn);
         }
     }
-    return false;
 }
 
-static void admit(struct clients *clients, int fd, const char address[static ADDRESS_TEXT_SIZE])
+static void part_all(struct hub *hub, struct list *list)
 {
-    struct conn *conn = conn_new(clients->loop, clients->kind, fd, clients->config);
+    LIST_EACH(at, list)
+    {
+        part(hub, at->of, false);
+    }
+}
+
+void clients_fini(struct hub *hub)
+{
+    part_all(hub, &hub->strangers);
+    part_all(hub, &hub->clients);
+    verifier_fini(&hub->verifier);
+    pages_free(hub->pages);
+    store_close(hub->store); /* entries are lent to it until here */
+    LIST_EACH(at, &hub->journal)
+    {
+        free(at->of);
+    }
+    LIST_EACH(at, &hub->parted)
+    {
+        free_conn(hub, at->of);
+    }
+    rooms_fini(&hub->rooms);
+    names_fini(&hub->names);
+    terms_release(hub->terms);
+}
+
+static void admit(struct hub *hub, const struct newcomer *newcomer)
+{
+    struct conn *evicted = NULL;
+    const char *refusal = strangers_judge(hub, newcomer, &evicted);
+    if (refusal != NULL) {
+        log_event(LOG_LEVEL_WARN, refusal, "address=%s", newcomer->address);
+        close(newcomer->fd);
+        return;
+    }
+    if (evicted != NULL) {
+        log_event(LOG_LEVEL_WARN, "stranger-evicted", "address=%s", evicted->address);
+        part(hub, evicted, false);
+    }
+    struct conn *conn = conn_new(hub->loop, hub->client_kind, newcomer->fd, &hub->terms->config);
     if (conn == NULL) {
-        log_event(LOG_LEVEL_ERROR, "no-memory", "address=%s", address);
+        log_flood(LOG_LEVEL_ERROR, "no-memory", "address=%s", newcomer->address);
         return;
     }
-    if (!make_place(clients)) {
-        log_event(LOG_LEVEL_WARN, "too-many-strangers", "address=%s", address);
-        conn_free(conn, clients->loop, false);
-        return;
-    }
-    memcpy(conn->address, address, sizeof conn->address);
+    conn->terms = hub->terms;
+    conn->terms->users++;
+    memcpy(conn->address, newcomer->address, sizeof conn->address);
+    memcpy(conn->network, newcomer->network, sizeof conn->network);
     memcpy(conn->nick, "-", sizeof "-");
     memcpy(conn->key_suffix, "-", sizeof "-");
-    list_append(&clients->strangers, &conn->place, conn);
-    clients->stranger_count++;
-    make_dirty(clients, conn);
-    log_event(LOG_LEVEL_DEBUG, "accepted", "address=%s", address);
+    list_append(&hub->strangers, &conn->place, conn);
+    hub->stats.strangers++;
+    hub->stats.accepted_connections++;
+    hub_mark(hub, conn);
+    log_event(LOG_LEVEL_DEBUG, "accepted", "address=%s", newcomer->address);
 }
 
-void clients_accept(struct clients *clients, struct loop_source *listening)
+void clients_accept(struct hub *hub, struct loop_source *listening)
 {
-    char address[ADDRESS_TEXT_SIZE];
+    struct newcomer newcomer;
     for (int i = 0; i < ACCEPT_BATCH; i++) {
-        const int fd = listener_accept(clients->loop, listening, address);
-        if (fd == -EMFILE) {
-            log_event(LOG_LEVEL_WARN, "no-descriptors", "newcomers wait");
+        const int problem = listener_accept(hub->loop, listening, &newcomer);
+        if (problem == -EMFILE) {
+            log_flood(LOG_LEVEL_WARN, "no-descriptors", "why=\"newcomers wait\"");
         }
-        if (fd < 0) {
+        if (problem != 0) {
             return;
         }
-        admit(clients, fd, address);
+        admit(hub, &newcomer);
     }
 }
 
-void clients_pump(struct clients *clients, const struct loop_event *event)
+void clients_pump(struct hub *hub, const struct loop_event *event)
 {
     struct conn *conn = event->source->owner;
-    const uint64_t now_ms = clients->loop->now_ms;
+    const uint64_t now_ms = hub->loop->now_ms;
     if ((event->ready & LOOP_TIMEOUT) != 0) {
         prosa_server_session_tick(&conn->session, now_ms);
     }
     if ((event->ready & LOOP_READ) != 0) {
-        conn_receive(conn, now_ms);
+        hub->stats.octets_in += conn_receive(conn, now_ms);
     }
-    make_dirty(clients, conn);
+    hub_mark(hub, conn);
 }
 
-/* A newer session of the same key takes over [END-14]. */
-static void replace_older(struct clients *clients, const struct conn *newer, const uint8_t *key)
-{
-    LIST_EACH(at, &clients->members)
-    {
-        struct conn *conn = at->of;
-        if (conn != newer && prosa_server_session_ready(&conn->session) &&
-            memcmp(prosa_server_session_client_key(&conn->session), key, PROSA_KEY_SIZE) == 0) {
-            answerer_forget(clients->answerer, conn);
-            prosa_server_session_bye(&conn->session, PROSA_CODE_REPLACED, clients->loop->now_ms);
-            make_dirty(clients, conn);
-        }
-    }
-}
-
-static void on_auth(struct clients *clients, struct conn *conn, const struct prosa_server_event *event)
-{
-    const uint64_t now_ms = clients->loop->now_ms;
-    const uint8_t *key = prosa_server_session_client_key(&conn->session);
-    const enum prosa_status status = prosa_verify_job_run(&event->job);
-    if (status != PROSA_OK) { /* before the nick is looked at [AUTH-17] */
-        prosa_server_session_fail(&conn->session, status, now_ms);
-        return;
-    }
-    snprintf(conn->nick, sizeof conn->nick, "%.*s", (int)event->auth.nick.size,
-             (const char *)event->auth.nick.at);
-    key_suffix_format(key, conn->key_suffix);
-    prosa_server_session_welcome(&conn->session, clients->sessions + 1, clock_unix_ms(), now_ms);
-    if (!prosa_server_session_ready(&conn->session)) {
-        return; /* refused: it replaces nobody */
-    }
-    replace_older(clients, conn, key); /* before WELCOME goes out */
-    conn->number = ++clients->sessions;
-    clients->stranger_count--;
-    list_remove(&conn->place);
-    list_append(&clients->members, &conn->place, conn);
-    log_event(LOG_LEVEL_INFO, "client-ready", "session=%llu nick=%s key=%s address=%s",
-              (unsigned long long)conn->number, conn->nick, conn->key_suffix, conn->address);
-}
-
-static bool is_host(struct prosa_bytes room)
-{
-    return prosa_bytes_equal(room, prosa_bytes_of_string("@host"));
-}
-
-static void on_join(struct clients *clients, struct conn *conn, const struct prosa_join *join)
-{
-    const uint64_t now_ms = clients->loop->now_ms;
-    uint8_t epoch[PROSA_EPOCH_SIZE];
-    if (!is_host(
-            join->room)) { /* named rooms are a later level's [FLOW-08], other `@` names reserved [MSG-25] */
-        prosa_server_session_refuse_join(
-            &conn->session, join->room.at[0] == '@' ? PROSA_ERR_NO_ROOM : PROSA_ERR_NOT_SUPPORTED, now_ms);
-        return;
-    }
-    entropy_fill(epoch, sizeof epoch); /* [MSG-26] */
-    conn->host =
-        room_new_host(clients->config->keypair.key, epoch, prosa_server_session_client_key(&conn->session));
-    if (conn->host == NULL) {
-        prosa_server_session_fail(&conn->session, PROSA_ERR_INTERNAL, now_ms);
-        return;
-    }
-    const struct prosa_join_answer answer = {.room = &conn->host->shared, .window = 1};
-    prosa_server_session_joined(&conn->session, &answer, now_ms);
-}
-
-static void on_leave(struct clients *clients, struct conn *conn)
-{
-    answerer_forget(clients->answerer, conn);
-    room_free(conn->host);
-    conn->host = NULL;
-}
-
-static void show_question(const struct clients *clients, const struct conn *conn,
-                          const struct question *question)
-{
-    char text[LOG_TEXT_SIZE];
-    if (clients->answerer->mode == ANSWER_CONSOLE) {
-        log_say("%s#%s asks: %s", conn->nick, conn->key_suffix,
-                log_text(prosa_bytes(question->text, question->size), text));
-    }
-}
-
-/* What the answerer has to know, copied before the session takes its octets back. */
-static void question_init(struct question *question, struct conn *conn,
-                          const struct prosa_server_event *event)
-{
-    *question = (struct question){.asker = conn, .counter = event->publish.counter};
-    question->size = event->publish.text.size;
-    memcpy(question->id, event->id, sizeof question->id);
-    memcpy(question->key, event->publish.author_key, sizeof question->key);
-    memcpy(question->nick, conn->nick, sizeof question->nick);
-    memcpy(question->text, event->publish.text.at, question->size);
-}
-
-static void on_publish(struct clients *clients, struct conn *conn, const struct prosa_server_event *event)
-{
-    struct prosa_server_session *session = &conn->session;
-    struct room *room = room_of(event->room);
-    const uint64_t now_ms = clients->loop->now_ms;
-    struct question question;
-
-    question_init(&question, conn, event);
-    enum prosa_status status = prosa_verify_job_run(&event->job);
-    if (status == PROSA_OK) {
-        status = room_append(room, event->body, clock_unix_ms());
-        status = status == PROSA_OK ? status : PROSA_ERR_INTERNAL;
-    }
-    if (status != PROSA_OK) {
-        prosa_server_session_refused(session, &room->shared, question.counter, status, now_ms);
-        return;
-    }
-    prosa_server_session_accepted(session, &room->shared, question.counter, room->shared.head_seq, now_ms);
-    show_question(clients, conn, &question);
-    if (!answerer_ask(clients->answerer, &question)) {
-        prosa_server_session_no_answer(session, &room->shared, question.counter, now_ms);
-    }
-}
+/* --- turns ------------------------------------------------------------------------------------ */
 
 static const char *how_in_words(const struct prosa_ended *ended)
 {
@@ -256,47 +273,67 @@ static const char *how_in_words(const struct prosa_ended *ended)
     return "spoke no PROSA";
 }
 
-static void on_ended(const struct conn *conn, const struct prosa_ended *ended)
+static void count_refusal(struct hub *hub, const struct prosa_ended *ended)
 {
-    char reason[LOG_TEXT_SIZE];
-    const char *code = prosa_code_name(ended->code);
+    for (size_t i = 0; i < PROSA_CODES_COUNT && !ended->from_peer; i++) {
+        hub->stats.refused[i] += prosa_registry_codes[i].code == ended->code ? 1 : 0;
+    }
+}
+
+static void on_ended(struct hub *hub, const struct conn *conn, const struct prosa_ended *ended)
+{
+    char reason[LOG_VALUE_SIZE];
+    const char *name = prosa_code_name(ended->code);
+    const char *code = name != NULL ? name : "-";
+    const char *how = how_in_words(ended);
+    count_refusal(hub, ended);
+    log_value(ended->reason, reason);
+    if (conn->number == 0) {
+        log_flood(LOG_LEVEL_INFO, "stranger-gone", "address=%s how=\"%s\" code=%s(0x%04x) reason=%s",
+                  conn->address, how, code, ended->code, reason);
+        return;
+    }
     log_event(LOG_LEVEL_INFO, "client-gone",
-              "session=%llu nick=%s key=%s address=%s how=\"%s\" code=%s(0x%04x) reason=\"%s\"",
-              (unsigned long long)conn->number, conn->nick, conn->key_suffix, conn->address,
-              how_in_words(ended), code != NULL ? code : "-", ended->code, log_text(ended->reason, reason));
+              "session=%llu nick=%s key=%s address=%s how=\"%s\" code=%s(0x%04x) reason=%s",
+              (unsigned long long)conn->number, conn->nick, conn->key_suffix, conn->address, how, code,
+              ended->code, reason);
 }
 
 /* True when the session has ended; *reset tells how to close it. */
-static bool take_events(struct clients *clients, struct conn *conn, bool *reset)
+static bool take_events(struct hub *hub, struct conn *conn, bool *reset)
 {
     struct prosa_server_event event;
-    const uint64_t now_ms = clients->loop->now_ms;
+    const uint64_t now_ms = hub->loop->now_ms;
     while (prosa_server_session_next(&conn->session, &event, now_ms) == PROSA_OK) {
         switch (event.kind) {
         case PROSA_SERVER_HELLO:
-            prosa_server_session_challenge(&conn->session, now_ms);
+            admission_on_hello(hub, conn);
             break;
         case PROSA_SERVER_AUTH:
-            on_auth(clients, conn, &event);
+            admission_on_auth(hub, conn, &event);
             break;
         case PROSA_SERVER_JOIN:
-            on_join(clients, conn, &event.join);
+            joining_on_join(hub, conn, &event.join);
+            joining_tell(hub, conn); /* JOINED, and who is here, before anything else of this room */
             break;
         case PROSA_SERVER_LEAVE:
-            on_leave(clients, conn);
+            if (room_is_private(room_of(event.room))) {
+                answerer_forget(hub->answerer, conn); /* [FLOW-30] */
+            }
+            joining_on_leave(hub, conn, room_of(event.room));
             break;
         case PROSA_SERVER_PUBLISH:
-            on_publish(clients, conn, &event);
+            publishing_on_publish(hub, conn, &event);
             break;
-        case PROSA_SERVER_CHECKPOINT: /* of the feature audit, which is not offered */
-            prosa_server_session_fail(&conn->session, PROSA_ERR_INTERNAL, now_ms);
+        case PROSA_SERVER_CHECKPOINT:
+            publishing_on_checkpoint(hub, conn, room_of(event.room), event.seq);
             break;
         case PROSA_SERVER_SHUT:
-            answerer_forget(clients->answerer, conn); /* an answer would reach nobody [FLOW-30] */
+            answerer_forget(hub->answerer, conn); /* an answer would reach nobody [FLOW-30] */
             conn_shut(conn);
             break;
         case PROSA_SERVER_ENDED:
-            on_ended(conn, &event.ended);
+            on_ended(hub, conn, &event.ended);
             *reset = event.ended.reset;
             return true;
         }
@@ -304,100 +341,147 @@ static bool take_events(struct clients *clients, struct conn *conn, bool *reset)
     return false;
 }
 
-static void turn(struct clients *clients, struct conn *conn)
+static void turn(struct hub *hub, struct conn *conn)
 {
     bool reset = false;
+    size_t sent;
     do {
-        if (take_events(clients, conn, &reset)) {
-            remove_conn(clients, conn, reset);
+        joining_tell(hub, conn); /* before a PONG that stands for it [LIVE-03] */
+        if (take_events(hub, conn, &reset)) {
+            part(hub, conn, reset);
             return;
         }
-    } while (conn_send(conn, clients->loop->now_ms));
+        sent = conn_send(conn, hub->pages, hub->loop->now_ms);
+        hub->stats.octets_out += sent;
+    } while (sent > 0 && !conn->blocked);
     list_remove(&conn->dirty);
-    conn_rest(conn, clients->loop);
+    conn_rest(conn, hub->loop);
 }
 
-static void hand_over(struct clients *clients, const struct verdict *verdict)
+/* --- what others have done -------------------------------------------------------------------- */
+
+static void take_verdicts(struct hub *hub)
 {
-    struct conn *conn = verdict->question.asker;
-    struct room *room = conn->host;
-    const uint64_t now_ms = clients->loop->now_ms;
-    const struct prosa_bytes text = prosa_bytes(verdict->text, verdict->size);
-    enum prosa_status status = PROSA_END;
-    if (text.size > 0) {
-        status =
-            room_append_own(room, &clients->config->keypair, text, verdict->question.id, clock_unix_ms());
+    struct verify_task *task;
+    while ((task = verifier_next(&hub->verifier)) != NULL) {
+        struct conn *conn = task->lane->owner;
+        if (task->room != NULL) {
+            publishing_verified(hub, conn, task);
+        } else {
+            admission_verified(hub, conn, task->status);
+        }
+        free(task);
+        conn->in_flight--;
     }
-    if (status == PROSA_OK) {
-        prosa_server_session_answered(&conn->session, &room->shared, room->shared.head_seq, now_ms);
-    } else {
-        prosa_server_session_no_answer(&conn->session, &room->shared, verdict->question.counter, now_ms);
-    }
-    make_dirty(clients, conn);
 }
 
-void clients_settle(struct clients *clients)
+static void take_outcomes(struct hub *hub)
+{
+    struct journal_item *item;
+    bool good;
+    while ((item = journal_next(hub, &good)) != NULL) {
+        switch (item->kind) {
+        case JOURNAL_MESSAGE:
+        case JOURNAL_OWN:
+            publishing_decided(hub, item, good);
+            break;
+        case JOURNAL_JOIN:
+            joining_decided(hub, item, good);
+            break;
+        case JOURNAL_WELCOME:
+            admission_decided(hub, item, good);
+            break;
+        case JOURNAL_PRUNED:
+            break;
+        }
+        journal_done(hub, item);
+    }
+}
+
+void clients_wake(struct hub *hub, const struct loop_event *event)
+{
+    if (event->source == &hub->verdicts) {
+        take_verdicts(hub);
+    }
+    take_outcomes(hub);
+}
+
+void clients_alarm(struct hub *hub, const struct loop_event *event)
+{
+    if (event->source == &hub->announcer) {
+        joining_announce(hub);
+        return;
+    }
+    publishing_forget_old(hub);
+    loop_set_deadline(hub->loop, &hub->keeper, hub->loop->now_ms + KEEPER_MS);
+}
+
+void clients_settle(struct hub *hub)
 {
     struct verdict verdict;
     struct conn *conn;
     do {
-        while ((conn = list_first(&clients->dirty)) != NULL) {
-            turn(clients, conn);
+        while ((conn = list_first(&hub->dirty)) != NULL) {
+            turn(hub, conn);
         }
-        while (answerer_next(clients->answerer, &verdict)) {
-            hand_over(clients, &verdict);
+        while (answerer_next(hub->answerer, &verdict)) {
+            publishing_answer(hub, &verdict);
         }
-    } while (list_first(&clients->dirty) != NULL);
+        take_outcomes(hub);
+        if (list_first(&hub->dirty) == NULL) {
+            publishing_retain(hub); /* when everybody has been given what can be sent [FLOW-40] */
+        }
+    } while (list_first(&hub->dirty) != NULL);
+    bury(hub);
 }
 
-/* More would push out what the client is still owed, and it would be cut off for that [FLOW-40]. A question
- * and its answer always have a place. */
-static bool can_be_told(const struct conn *conn)
+/* --- what is known ---------------------------------------------------------------------------- */
+
+const struct conn *clients_next(const struct hub *hub, const struct conn *previous)
 {
-    const struct prosa_room *room = &conn->host->shared;
-    const uint64_t owed = room->head_seq - prosa_server_session_delivered(&conn->session, room);
-    return owed + 2 < ROOM_ENTRIES;
+    const struct list *at = previous != NULL ? previous->place.next : hub->clients.next;
+    return at->of;
 }
 
-enum clients_told clients_tell(struct clients *clients, struct prosa_bytes nick, struct prosa_bytes text)
+const struct stats *clients_stats(struct hub *hub)
 {
-    struct conn *newest = NULL;
-    LIST_EACH(at, &clients->members)
-    {
-        struct conn *conn = at->of;
-        const bool is_named = prosa_bytes_equal(nick, prosa_bytes_of_string(conn->nick));
-        const bool listens = conn->host != NULL && prosa_server_session_ready(&conn->session);
-        newest = is_named && listens ? conn : newest;
-    }
-    if (newest == NULL) {
-        return CLIENTS_NOBODY;
-    }
-    if (!can_be_told(newest) ||
-        room_append_own(newest->host, &clients->config->keypair, text, NULL, clock_unix_ms()) != PROSA_OK) {
-        return CLIENTS_FULL;
-    }
-    make_dirty(clients, newest);
-    return CLIENTS_TOLD;
+    struct stats *stats = &hub->stats;
+    stats->rooms = hub->rooms.count;
+    stats->verifying = verifier_waiting(&hub->verifier);
+    stats->committing = hub->store != NULL ? store_waiting(hub->store) : 0;
+    verifier_measure(&hub->verifier, &stats->verified, &stats->verify_ns);
+    return stats;
 }
 
-static void goodbye(struct clients *clients, struct list *list, uint16_t code)
+bool clients_set_limits(struct hub *hub, const struct prosa_limits *limits)
+{
+    struct terms *terms = terms_new(&hub->terms->config.keypair, hub->terms->config.features, limits);
+    if (terms == NULL) {
+        return false;
+    }
+    terms->config.credit_held = hub->credit_held;
+    terms_release(hub->terms);
+    hub->terms = terms;
+    return true;
+}
+
+/* --- ending ----------------------------------------------------------------------------------- */
+
+static void goodbye(struct hub *hub, struct list *list, uint16_t code)
 {
     LIST_EACH(at, list)
     {
-        struct conn *conn = at->of;
-        answerer_forget(clients->answerer, conn);
-        prosa_server_session_bye(&conn->session, code, clients->loop->now_ms);
-        make_dirty(clients, conn);
+        hub_say_goodbye(hub, at->of, code);
     }
 }
 
-void clients_goodbye(struct clients *clients, uint16_t code)
+void clients_goodbye(struct hub *hub, uint16_t code)
 {
-    goodbye(clients, &clients->members, code);
-    goodbye(clients, &clients->strangers, code);
+    goodbye(hub, &hub->clients, code);
+    goodbye(hub, &hub->strangers, code);
 }
 
-bool clients_are_gone(const struct clients *clients)
+bool clients_are_gone(const struct hub *hub)
 {
-    return list_first(&clients->members) == NULL && list_first(&clients->strangers) == NULL;
+    return list_first(&hub->clients) == NULL && list_first(&hub->strangers) == NULL;
 }

@@ -9,6 +9,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* Octets that one send gives to the socket; who reads faster than the log is read would hold the loop. */
+#define CONN_SEND_SIZE (4 * (size_t)PROSA_BATCH_OCTETS)
+
 struct conn *conn_new(struct loop *loop, int kind, int fd, const struct prosa_server_config *config)
 {
     uint8_t nonce[PROSA_NONCE_SIZE];
@@ -33,10 +36,12 @@ struct conn *conn_new(struct loop *loop, int kind, int fd, const struct prosa_se
     }
     list_init(&conn->place);
     list_init(&conn->dirty);
+    list_init(&conn->members);
+    lane_init(&conn->lane, conn);
     return conn;
 }
 
-void conn_free(struct conn *conn, struct loop *loop, bool reset)
+void conn_part(struct conn *conn, struct loop *loop, bool reset)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     loop_remove(loop, &conn->source);
@@ -44,18 +49,23 @@ void conn_free(struct conn *conn, struct loop *loop, bool reset)
         (void)setsockopt(conn->source.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     }
     close(conn->source.fd);
+    conn->parted = true;
+}
+
+void conn_free(struct conn *conn)
+{
     prosa_server_session_fini(&conn->session);
-    room_free(conn->host);
+    lane_fini(&conn->lane);
     free(conn);
 }
 
-void conn_receive(struct conn *conn, uint64_t now_ms)
+size_t conn_receive(struct conn *conn, uint64_t now_ms)
 {
     uint8_t *at;
     const size_t space = conn->eof ? 0 : prosa_server_session_recv_space(&conn->session, &at);
     conn->thirsty = space == 0;
     if (space == 0) {
-        return;
+        return 0;
     }
     const ssize_t n = recv(conn->source.fd, at, space, 0);
     if (n > 0) {
@@ -67,17 +77,29 @@ void conn_receive(struct conn *conn, uint64_t now_ms)
         conn->eof = true;
         prosa_server_session_recv_reset(&conn->session, now_ms);
     }
+    return n > 0 ? (size_t)n : 0;
 }
 
-/* The session's octets and the entries that it wants. */
-static void fill(struct conn *conn, struct prosa_batch *batch, uint64_t now_ms)
+static struct prosa_bytes find_entry(const struct room *room, struct pages *pages, uint64_t room_seq)
+{
+    const struct prosa_bytes entry = room_entry(room, room_seq);
+    return entry.size > 0 || pages == NULL ? entry : pages_entry(pages, room->number, room_seq);
+}
+
+/* The session's octets and the entries that it wants. False: an entry cannot be read. */
+static bool fill(struct conn *conn, struct pages *pages, struct prosa_batch *batch, uint64_t now_ms)
 {
     struct prosa_room *room;
     uint64_t room_seq;
     prosa_server_session_batch(&conn->session, batch, now_ms);
     while (prosa_server_session_want(&conn->session, batch, &room, &room_seq)) {
-        prosa_server_session_lend(batch, room_entry(room_of(room), room_seq));
+        const struct prosa_bytes entry = find_entry(room_of(room), pages, room_seq);
+        if (entry.size == 0) {
+            return false;
+        }
+        prosa_server_session_lend(batch, entry);
     }
+    return true;
 }
 
 static ssize_t write_batch(int fd, const struct prosa_batch *batch)
@@ -90,16 +112,21 @@ static ssize_t write_batch(int fd, const struct prosa_batch *batch)
     return writev(fd, parts, (int)batch->count);
 }
 
-bool conn_send(struct conn *conn, uint64_t now_ms)
+size_t conn_send(struct conn *conn, struct pages *pages, uint64_t now_ms)
 {
     struct prosa_batch batch;
-    bool progress = false;
+    size_t progress = 0;
     conn->blocked = false;
     while (!conn->blocked) {
-        fill(conn, &batch, now_ms);
+        const bool readable = fill(conn, pages, &batch, now_ms);
         if (batch.octets == 0) {
             prosa_server_session_sent(&conn->session, &batch, 0, now_ms);
-            return progress;
+            if (readable || conn->unreadable) {
+                return progress;
+            }
+            conn->unreadable = true;
+            prosa_server_session_fail(&conn->session, PROSA_ERR_INTERNAL, now_ms);
+            continue; /* which says so */
         }
         const ssize_t n = conn->failed ? 0 : write_batch(conn->source.fd, &batch);
         if (n < 0 && errno != EAGAIN && errno != EINTR) {
@@ -107,8 +134,8 @@ bool conn_send(struct conn *conn, uint64_t now_ms)
         }
         const size_t taken = n > 0 ? (size_t)n : 0;
         prosa_server_session_sent(&conn->session, &batch, taken, now_ms);
-        conn->blocked = taken < batch.octets;
-        progress = progress || taken > 0;
+        progress += taken;
+        conn->blocked = taken < batch.octets || progress >= CONN_SEND_SIZE;
     }
     return progress;
 }

@@ -10,18 +10,32 @@
 #include "keyfile.h"
 #include "list.h"
 #include "listener.h"
+#include "pages.h"
 #include "rooms.h"
+#include "verifier.h"
+
+struct terms;
+
+/* Most that one read takes beyond a partial frame, in octets. */
+#define CONN_READ_SIZE 4096u
 
 struct conn {
-    struct list place; /* among the strangers or the members */
+    struct list place; /* among the strangers, the clients or the parted */
     struct list dirty; /* among those that have a turn before the loop sleeps */
     struct loop_source source;
     struct prosa_server_session session;
-    bool thirsty;      /* the session had no space: do not read */
-    bool eof;          /* nothing more will be read */
-    bool blocked;      /* the socket took less than it was given */
-    bool failed;       /* it took nothing and never will; what it still holds is read first */
-    struct room *host; /* its `@host`, or NULL */
+    struct terms *terms; /* what the session goes by */
+    struct lane lane;    /* its signatures that are being checked */
+    struct list members; /* its places in rooms: struct member */
+    unsigned in_flight;  /* of its signatures and journal items */
+    unsigned journaled;  /* of its journal items alone */
+    bool thirsty;        /* the session had no space: do not read */
+    bool eof;            /* nothing more will be read */
+    bool blocked;        /* there is more to send when the socket is writable, and others had their turn */
+    bool failed;         /* it took nothing and never will; what it still holds is read first */
+    bool unreadable;     /* an entry that it is owed cannot be read: the session was told to fail */
+    bool parted;         /* the session is over, the socket closed: it stays while something is in flight */
+    uint8_t network[NETWORK_SIZE];
     /* For people. */
     uint64_t number;
     char address[ADDRESS_TEXT_SIZE];
@@ -34,15 +48,19 @@ struct conn {
 PROSA_NODISCARD struct conn *conn_new(struct loop *loop, int kind, int fd,
                                       const struct prosa_server_config *config);
 
-/* Closes the socket, with a reset if `reset`, and frees all. It is in no list any more. */
-void conn_free(struct conn *conn, struct loop *loop, bool reset);
+/* Closes the socket, with a reset if `reset`: the session hears and says nothing any more. */
+void conn_part(struct conn *conn, struct loop *loop, bool reset);
 
-/* LOOP_READ. */
-void conn_receive(struct conn *conn, uint64_t now_ms);
+/* Frees what has parted. Nothing of it is in flight, and it is in no list. */
+void conn_free(struct conn *conn);
 
-/* Sends until the socket is full or nothing is left; true when octets went out, and the session may
- * have more to say. */
-PROSA_NODISCARD bool conn_send(struct conn *conn, uint64_t now_ms);
+/* LOOP_READ; how many octets came. */
+size_t conn_receive(struct conn *conn, uint64_t now_ms);
+
+/* Sends until the socket is full, nothing is left, or others have to have their turn; how many octets went
+ * out: if there are any and it is not blocked, the session may have more to say. Entries that are not in
+ * memory are read from `pages`, which may be NULL. */
+PROSA_NODISCARD size_t conn_send(struct conn *conn, struct pages *pages, uint64_t now_ms);
 
 /* The event SHUT. */
 void conn_shut(struct conn *conn);

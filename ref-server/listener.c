@@ -90,13 +90,9 @@ static uint16_t note_address(struct listener *listener, int fd)
     return ntohs(*port_of(&own));
 }
 
-static int listen_on(struct listener *listener, struct loop *loop, int kind, const struct addrinfo *address,
-                     uint16_t port)
+/* Takes over a socket that listens. */
+static int watch(struct listener *listener, struct loop *loop, int kind, int fd)
 {
-    const int fd = socket_listen(address, port);
-    if (fd < 0) {
-        return fd;
-    }
     struct loop_source *source = &listener->sources[listener->count];
     source->kind = kind;
     source->owner = listener;
@@ -109,14 +105,21 @@ static int listen_on(struct listener *listener, struct loop *loop, int kind, con
     return 0;
 }
 
+static int listen_on(struct listener *listener, struct loop *loop, int kind, const struct addrinfo *address,
+                     uint16_t port)
+{
+    const int fd = socket_listen(address, port);
+    return fd < 0 ? fd : watch(listener, loop, kind, fd);
+}
+
 static const char *advice(int problem)
 {
     switch (problem) {
     case -EADDRINUSE:
-        return "; another program has this port: stop it, or choose another with --port";
+        return "; another program has this port: stop it, or choose another port";
     case -EACCES:
     case -EPERM:
-        return "; ports below 1024 need privileges: choose a higher one with --port";
+        return "; ports below 1024 need privileges: choose a higher one";
     case -EADDRNOTAVAIL:
         return "; it is no address of this machine";
     default:
@@ -184,6 +187,25 @@ bool listener_init(struct listener *listener, struct loop *loop, int kind, const
     return problem == 0;
 }
 
+bool listener_adopt(struct listener *listener, struct loop *loop, int kind, const int *fds, size_t count,
+                    char *why, size_t why_size)
+{
+    int problem = 0;
+    *listener = (struct listener){0};
+    for (size_t i = 0; i < count; i++) {
+        const int result = problem == 0 ? watch(listener, loop, kind, fds[i]) : close(fds[i]);
+        problem = problem != 0 ? problem : result;
+    }
+    if (problem != 0) {
+        listener_fini(listener, loop);
+        snprintf(why, why_size, "cannot listen on the sockets of the service manager: %s",
+                 strerror(-problem));
+        return false;
+    }
+    note_address(listener, fds[0]);
+    return true;
+}
+
 void listener_fini(struct listener *listener, struct loop *loop)
 {
     for (size_t i = 0; i < listener->count; i++) {
@@ -193,19 +215,44 @@ void listener_fini(struct listener *listener, struct loop *loop)
     listener->count = 0;
 }
 
-int listener_accept(struct loop *loop, struct loop_source *source, char address[static ADDRESS_TEXT_SIZE])
+/* An IPv4 address is one also when it came to a socket for both families. */
+static void unmap(union address *peer, socklen_t *size)
+{
+    static const size_t mapped_at = 12;
+    if (peer->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&peer->in6.sin6_addr)) {
+        return;
+    }
+    struct sockaddr_in plain = {.sin_family = AF_INET, .sin_port = peer->in6.sin6_port};
+    memcpy(&plain.sin_addr, peer->in6.sin6_addr.s6_addr + mapped_at, sizeof plain.sin_addr);
+    peer->in = plain;
+    *size = sizeof plain;
+}
+
+static void note_network(const union address *peer, uint8_t network[static NETWORK_SIZE])
+{
+    memset(network, 0, NETWORK_SIZE);
+    if (peer->any.sa_family == AF_INET) {
+        memcpy(network, &peer->in.sin_addr, sizeof peer->in.sin_addr);
+    } else {
+        memcpy(network, peer->in6.sin6_addr.s6_addr, NETWORK_SIZE);
+    }
+}
+
+int listener_accept(struct loop *loop, struct loop_source *source, struct newcomer *newcomer)
 {
     union address peer = {0};
     socklen_t size = sizeof peer;
     const int on = 1;
 
-    const int fd = accept4(source->fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
-        address_format(&peer.any, size, address);
-        if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0) {
-            return fd;
+    newcomer->fd = accept4(source->fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (newcomer->fd >= 0) {
+        unmap(&peer, &size);
+        address_format(&peer.any, size, newcomer->address);
+        note_network(&peer, newcomer->network);
+        if (setsockopt(newcomer->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0) {
+            return 0;
         }
-        close(fd); /* it has gone already */
+        close(newcomer->fd); /* it has gone already */
         return -EAGAIN;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {

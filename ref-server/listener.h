@@ -24,13 +24,24 @@ struct listener {
  * sockets with sources of `kind`. False: `why` has a sentence for people, nothing is left open. */
 PROSA_NODISCARD bool listener_init(struct listener *listener, struct loop *loop, int kind, const char *host,
                                    uint16_t port, char *why, size_t why_size);
+/* The same with `count` sockets that listen already, at most LISTENER_MAX; they are the listener's, also
+ * when it fails. */
+PROSA_NODISCARD bool listener_adopt(struct listener *listener, struct loop *loop, int kind, const int *fds,
+                                    size_t count, char *why, size_t why_size);
 void listener_fini(struct listener *listener, struct loop *loop);
 
-/* A newcomer's socket: non-blocking, TCP_NODELAY, the caller's; `address` tells where it is from.
- * -EAGAIN: there is none now. -EMFILE: no descriptor is left; the socket rests for a moment, and
- * newcomers wait in its queue. */
-PROSA_NODISCARD int listener_accept(struct loop *loop, struct loop_source *source,
-                                    char address[static ADDRESS_TEXT_SIZE]);
+/* What tells where somebody is from [LIM-05]: an IPv4 address, or the first 64 bits of an IPv6 one. */
+#define NETWORK_SIZE 8
+
+struct newcomer {
+    int fd; /* non-blocking, TCP_NODELAY, the caller's */
+    char address[ADDRESS_TEXT_SIZE];
+    uint8_t network[NETWORK_SIZE];
+};
+
+/* 0: *newcomer is set. -EAGAIN: there is none now. -EMFILE: no descriptor is left; the socket rests for a
+ * moment, and newcomers wait in its queue. */
+PROSA_NODISCARD int listener_accept(struct loop *loop, struct loop_source *source, struct newcomer *newcomer);
 
 /* LOOP_TIMEOUT of a socket that rested: goes on. */
 void listener_resume(struct loop *loop, struct loop_source *source);

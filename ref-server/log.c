@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "log.h"
 
+#include "clock.h"
+
+#include <assert.h>
 #include <poll.h>
 #include <prosa/text.h>
 #include <stdarg.h>
@@ -16,6 +19,17 @@
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static enum log_level lowest = LOG_LEVEL_INFO;
 static unsigned dropped;
+
+/* Kinds of events that are held back, and for how long after a line of theirs. */
+#define FLOODS   16
+#define FLOOD_MS 1000u
+
+static struct flood {
+    const char *event; /* NULL: free, as are all after it */
+    uint64_t printed_ms;
+    enum log_level level;
+    unsigned held; /* lines since */
+} floods[FLOODS];
 
 bool log_level_parse(const char *name, enum log_level *level)
 {
@@ -72,20 +86,80 @@ static size_t print_time(char *out, size_t size)
     return used + (size_t)snprintf(out + used, size - used, ".%03ldZ", now.tv_nsec / 1000000);
 }
 
+/* Begins a line; what follows may be cut. Returns its size so far. */
+static size_t begin(char line[static LINE_SIZE], enum log_level level, const char *event)
+{
+    size_t size = print_time(line, LINE_SIZE);
+    size += (size_t)snprintf(line + size, LINE_SIZE - size, " %s %s ", level_names[level], event);
+    if (dropped > 0) {
+        size += (size_t)snprintf(line + size, LINE_SIZE - size, "dropped_lines=%u ", dropped);
+        dropped = 0;
+    }
+    return size;
+}
+
+static bool is_held(const struct flood *flood, uint64_t now_ms)
+{
+    return now_ms - flood->printed_ms < FLOOD_MS;
+}
+
+static void tell_held(bool all)
+{
+    char line[LINE_SIZE];
+    const uint64_t now_ms = clock_now_ms();
+    for (struct flood *flood = floods; flood < floods + FLOODS && flood->event != NULL; flood++) {
+        if (flood->held > 0 && (all || !is_held(flood, now_ms))) {
+            size_t size = begin(line, flood->level, "suppressed");
+            size += (size_t)snprintf(line + size, sizeof line - size, "event=%s lines=%u", flood->event,
+                                     flood->held);
+            put_line(STDERR_FILENO, line, size);
+            flood->held = 0;
+        }
+    }
+}
+
+void log_fini(void)
+{
+    tell_held(true);
+}
+
 void log_event(enum log_level level, const char *event, const char *format, ...)
 {
     char line[LINE_SIZE];
     va_list arguments;
 
+    tell_held(false);
     if (level < lowest) {
         return;
     }
-    size_t size = print_time(line, sizeof line);
-    size += (size_t)snprintf(line + size, sizeof line - size, " %s %s ", level_names[level], event);
-    if (dropped > 0) {
-        size += (size_t)snprintf(line + size, sizeof line - size, "dropped_lines=%u ", dropped);
-        dropped = 0;
+    size_t size = begin(line, level, event);
+    va_start(arguments, format);
+    size += (size_t)vsnprintf(line + size, sizeof line - size, format, arguments);
+    va_end(arguments);
+    put_line(STDERR_FILENO, line, size);
+}
+
+void log_flood(enum log_level level, const char *event, const char *format, ...)
+{
+    const uint64_t now_ms = clock_now_ms();
+    struct flood *flood = floods;
+    char line[LINE_SIZE];
+    va_list arguments;
+
+    tell_held(false);
+    if (level < lowest) {
+        return;
     }
+    while (flood < floods + FLOODS && flood->event != NULL && strcmp(flood->event, event) != 0) {
+        flood++;
+    }
+    assert(flood < floods + FLOODS);
+    if (flood->event != NULL && is_held(flood, now_ms)) {
+        flood->held++;
+        return;
+    }
+    *flood = (struct flood){.event = event, .level = level, .printed_ms = now_ms};
+    size_t size = begin(line, level, event);
     va_start(arguments, format);
     size += (size_t)vsnprintf(line + size, sizeof line - size, format, arguments);
     va_end(arguments);
@@ -106,5 +180,26 @@ void log_say(const char *format, ...)
 const char *log_text(struct prosa_bytes text, char out[static LOG_TEXT_SIZE])
 {
     prosa_text_sanitize(text, out, LOG_TEXT_SIZE);
+    return out;
+}
+
+const char *log_value(struct prosa_bytes text, char out[static LOG_VALUE_SIZE])
+{
+    size_t size = 0;
+    text.size = text.size < TEXT_SIZE ? text.size : TEXT_SIZE;
+    out[size++] = '"';
+    for (;;) {
+        const uint8_t *quote = text.size > 0 ? memchr(text.at, '"', text.size) : NULL;
+        const size_t before = quote != NULL ? (size_t)(quote - text.at) : text.size;
+        size += prosa_text_sanitize(prosa_bytes(text.at, before), out + size, LOG_VALUE_SIZE - size);
+        if (quote == NULL) {
+            break;
+        }
+        out[size++] = '\\';
+        out[size++] = '"';
+        text = prosa_bytes(quote + 1, text.size - before - 1);
+    }
+    out[size++] = '"';
+    out[size] = '\0';
     return out;
 }

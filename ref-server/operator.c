@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "operator.h"
 
+#include "clients.h"
 #include "log.h"
+#include "verbs.h"
 
 #include <errno.h>
 #include <prosa/text.h>
 #include <unistd.h>
 
-int operator_init(struct operator_desk *desk, struct loop *loop, int kind, struct clients *clients,
-                  struct answerer *answerer)
+int operator_init(struct operator_desk *desk, struct loop *loop, int kind, struct hub *hub,
+                  struct answerer *answerer, bool commands)
 {
-    *desk = (struct operator_desk){.clients = clients, .answerer = answerer, .source.kind = kind};
+    *desk =
+        (struct operator_desk){.hub = hub, .answerer = answerer, .source.kind = kind, .commands = commands};
     console_init(&desk->console);
     const int problem = loop_add(loop, &desk->source, STDIN_FILENO, LOOP_READ);
     desk->watched = problem == 0;
@@ -32,20 +35,37 @@ static struct prosa_bytes take_nick(struct prosa_bytes *line)
 
 static void tell(struct operator_desk *desk, struct prosa_bytes nick, struct prosa_bytes line)
 {
-    switch (clients_tell(desk->clients, nick, line)) {
-    case CLIENTS_TOLD:
+    switch (moderation_tell(desk->hub, nick, line)) {
+    case MODERATION_TOLD:
         break;
-    case CLIENTS_NOBODY:
+    case MODERATION_NOBODY:
         log_say("not sent: no client %.*s is here", (int)nick.size, (const char *)nick.at);
         break;
-    case CLIENTS_FULL:
+    case MODERATION_FULL:
         log_say("not sent: %.*s has not taken what was said before", (int)nick.size, (const char *)nick.at);
         break;
     }
 }
 
+/* True: the line was a command, and is done with. `//` stands for a text that begins with `/`. */
+static bool take_command(struct operator_desk *desk, struct prosa_bytes *line)
+{
+    if (!desk->commands || line->size == 0 || line->at[0] != '/') {
+        return false;
+    }
+    *line = prosa_bytes(line->at + 1, line->size - 1);
+    if (line->size > 0 && line->at[0] == '/') {
+        return false;
+    }
+    verbs_obey(desk->hub, *line);
+    return true;
+}
+
 static void obey(struct operator_desk *desk, struct prosa_bytes line)
 {
+    if (take_command(desk, &line)) {
+        return;
+    }
     const struct prosa_bytes nick = take_nick(&line);
     if (line.size == 0) {
         return;
@@ -53,7 +73,7 @@ static void obey(struct operator_desk *desk, struct prosa_bytes line)
     if (line.size > TEXT_SIZE || !prosa_text_is_valid(line)) {
         log_say("not sent: a message is 1 to %u octets of UTF-8", TEXT_SIZE);
     } else if (answerer_reply(desk->answerer, nick, line)) {
-        return;
+        clients_settle(desk->hub); /* the answer is said before what the next line says */
     } else if (nick.size == 0) {
         log_say("not sent: no question is open; \"@nick text\" speaks to a client");
     } else {
@@ -91,12 +111,17 @@ bool operator_pump(struct operator_desk *desk, struct loop *loop)
         }
     } while (!desk->watched && !desk->console.ended);
     if (desk->console.ended) {
-        log_event(LOG_LEVEL_INFO, "operator-gone", "end of the console: serving on");
+        log_event(LOG_LEVEL_INFO, "operator-gone", "why=\"end of the console\"");
         answerer_operator_leaves(desk->answerer); /* [END-12] */
-        if (desk->watched) {
-            loop_remove(loop, &desk->source);
-            desk->watched = false;
-        }
+        operator_leave(desk, loop);
     }
     return true;
+}
+
+void operator_leave(struct operator_desk *desk, struct loop *loop)
+{
+    if (desk->watched) {
+        loop_remove(loop, &desk->source);
+        desk->watched = false;
+    }
 }

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "hub.h"
+
+void hub_mark(struct hub *hub, struct conn *conn)
+{
+    if (conn->dirty.next == &conn->dirty && !conn->parted) {
+        list_append(&hub->dirty, &conn->dirty, conn);
+    }
+}
+
+void hub_mark_room(struct hub *hub, struct room *room)
+{
+    LIST_EACH(at, &room->roster.members)
+    {
+        const struct member *member = at->of;
+        hub_mark(hub, member->owner);
+    }
+}
+
+void hub_say_goodbye(struct hub *hub, struct conn *conn, uint16_t code)
+{
+    answerer_forget(hub->answerer, conn);
+    prosa_server_session_bye(&conn->session, code, hub->loop->now_ms);
+    hub_mark(hub, conn);
+}
+
+void hub_release_room(struct hub *hub, struct room *room)
+{
+    room->uses--;
+    if (room->uses > 0) {
+        return;
+    }
+    /* What nobody wrote in can be forgotten [MSG-27]; what is on the disk can come back. */
+    if (room->durable || room_is_private(room) || room->shared.head_seq == 0) {
+        list_remove(&room->due);
+        list_remove(&room->grown);
+        rooms_remove(&hub->rooms, room);
+    }
+}

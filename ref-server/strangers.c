@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#include "strangers.h"
+
+/* Places, and those of one address when more than half of them are taken. */
+#define STRANGERS_MAX    64u
+#define STRANGERS_OF_ONE 8u
+
+static bool is_exempt(const struct hub *hub, const char *address)
+{
+    const bool brackets = address[0] == '[';
+    const char *host = address + (brackets ? 1 : 0);
+    return settings_list_has(hub->settings->exempt, prosa_bytes(host, strcspn(host, brackets ? "]" : ":")));
+}
+
+/* One address has its share of the places already [LIM-05]. */
+static bool is_crowd(const struct hub *hub, const struct newcomer *newcomer)
+{
+    size_t count = 0;
+    if (hub->settings->level < 4 || 2 * hub->stats.strangers < STRANGERS_MAX) {
+        return false;
+    }
+    LIST_EACH(at, &hub->strangers)
+    {
+        const struct conn *conn = at->of;
+        count += memcmp(conn->network, newcomer->network, NETWORK_SIZE) == 0 ? 1 : 0;
+    }
+    return count >= STRANGERS_OF_ONE && !is_exempt(hub, newcomer->address);
+}
+
+/* The oldest one that has said nothing, or NULL. */
+static struct conn *find_silent(const struct hub *hub)
+{
+    LIST_EACH(at, &hub->strangers)
+    {
+        struct conn *conn = at->of;
+        if (!prosa_server_session_saw_hello(&conn->session)) {
+            return conn;
+        }
+    }
+    return NULL;
+}
+
+const char *strangers_judge(const struct hub *hub, const struct newcomer *newcomer, struct conn **evicted)
+{
+    *evicted = NULL;
+    if (is_crowd(hub, newcomer)) {
+        return "too-many-of-one-address";
+    }
+    if (hub->stats.strangers < STRANGERS_MAX) {
+        return NULL;
+    }
+    *evicted = find_silent(hub);
+    return *evicted != NULL ? NULL : "too-many-strangers";
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+#include "verifier.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Tasks that a thread takes from a lane at once: few while others wait, or else more, for each visit to the
+ * queue costs. */
+#define BATCH_SHARED 4u
+#define BATCH_ALONE  16u
+
+enum { TASK_WAITS, TASK_RUNS, TASK_DONE };
+
+/* --- what the threads do ---------------------------------------------------------------------- */
+
+/* Takes a run of tasks off the lane whose turn it is. With the lock. */
+static struct verify_task *take(struct verifier *verifier, size_t *count)
+{
+    struct lane *lane = list_first(&verifier->ready);
+    struct verify_task *first = lane->todo;
+    list_remove(&lane->ready);
+    const size_t most = list_first(&verifier->ready) == NULL ? BATCH_ALONE : BATCH_SHARED;
+    for (*count = 0; *count < most && lane->todo != NULL; (*count)++) {
+        lane->todo->state = TASK_RUNS;
+        lane->todo = lane->todo->next;
+    }
+    if (lane->todo != NULL) {
+        list_append(&verifier->ready, &lane->ready, lane);
+    }
+    return first;
+}
+
+/* The lane has a verdict that can be taken. With the lock. */
+static void announce(struct verifier *verifier, struct lane *lane)
+{
+    const uint64_t one = 1;
+    if (lane->first == NULL || lane->first->state != TASK_DONE || lane->done.next != &lane->done) {
+        return;
+    }
+    if (list_first(&verifier->done) == NULL) {
+        (void)!write(verifier->wake, &one, sizeof one);
+    }
+    list_append(&verifier->done, &lane->done, lane);
+}
+
+/* The tasks of a run are linked, and stay where they are until they are done. */
+static void check(struct verify_task *task, size_t count)
+{
+    for (; count > 0; count--, task = task->next) {
+        task->status = prosa_verify_job_run(&task->job);
+        if (count == 1) {
+            return; /* the next one may be put in just now */
+        }
+    }
+}
+
+static void finish(struct verifier *verifier, struct verify_task *task, size_t count, uint64_t spent_ns)
+{
+    struct lane *lane = task->lane;
+    verifier->checked += count;
+    verifier->spent_ns += spent_ns;
+    for (; count > 0; count--, task = task->next) {
+        task->state = TASK_DONE;
+    }
+    announce(verifier, lane);
+}
+
+static void *work(void *argument)
+{
+    struct verifier *verifier = argument;
+    pthread_mutex_lock(&verifier->lock);
+    while (!verifier->stopping) {
+        if (list_first(&verifier->ready) == NULL) {
+            pthread_cond_wait(&verifier->work, &verifier->lock);
+            continue;
+        }
+        size_t count;
+        struct verify_task *tasks = take(verifier, &count);
+        pthread_mutex_unlock(&verifier->lock);
+        const uint64_t start_ns = clock_now_ns();
+        check(tasks, count);
+        const uint64_t spent_ns = clock_now_ns() - start_ns;
+        pthread_mutex_lock(&verifier->lock);
+        finish(verifier, tasks, count, spent_ns);
+    }
+    pthread_mutex_unlock(&verifier->lock);
+    return NULL;
+}
+
+/* --- the loop's side -------------------------------------------------------------------------- */
+
+/* Signals are the loop's. */
+static int start_threads(struct verifier *verifier, size_t count)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    int problem = -pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (problem == 0 && verifier->thread_count < count) {
+        problem = -pthread_create(&verifier->threads[verifier->thread_count], NULL, work, verifier);
+        verifier->thread_count += problem == 0 ? 1 : 0;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return problem;
+}
+
+int verifier_init(struct verifier *verifier, size_t threads)
+{
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    const size_t count = threads > 0 ? threads : processors > 0 ? (size_t)processors : 1;
+
+    *verifier = (struct verifier){.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    if (verifier->wake < 0) {
+        return -errno;
+    }
+    list_init(&verifier->ready);
+    list_init(&verifier->done);
+    pthread_mutex_init(&verifier->lock, NULL);
+    pthread_cond_init(&verifier->work, NULL);
+    verifier->threads = calloc(count, sizeof *verifier->threads);
+    const int problem = verifier->threads == NULL ? -ENOMEM : start_threads(verifier, count);
+    if (problem != 0) {
+        verifier_fini(verifier);
+    }
+    return problem;
+}
+
+void verifier_fini(struct verifier *verifier)
+{
+    pthread_mutex_lock(&verifier->lock);
+    verifier->stopping = true;
+    pthread_cond_broadcast(&verifier->work);
+    pthread_mutex_unlock(&verifier->lock);
+    for (size_t i = 0; i < verifier->thread_count; i++) {
+        pthread_join(verifier->threads[i], NULL);
+    }
+    free(verifier->threads);
+    pthread_cond_destroy(&verifier->work);
+    pthread_mutex_destroy(&verifier->lock);
+    close(verifier->wake);
+}
+
+void lane_init(struct lane *lane, void *owner)
+{
+    *lane = (struct lane){.owner = owner};
+    list_init(&lane->ready);
+    list_init(&lane->done);
+}
+
+void lane_fini(struct lane *lane)
+{
+    while (lane->first != NULL) {
+        struct verify_task *task = lane->first;
+        lane->first = task->next;
+        free(task);
+    }
+}
+
+/* Where `octets`, which may lie in `whole`, stand in the copy of it. */
+static struct prosa_bytes moved(struct prosa_bytes octets, struct prosa_bytes whole, const uint8_t *copy)
+{
+    return prosa_bytes(copy + (octets.at - whole.at), octets.size);
+}
+
+static bool lies_in(struct prosa_bytes octets, struct prosa_bytes whole)
+{
+    const uintptr_t at = (uintptr_t)octets.at;
+    const uintptr_t from = (uintptr_t)whole.at;
+    return at >= from && at + octets.size <= from + whole.size;
+}
+
+struct verify_task *verify_task_new(struct prosa_bytes frame, struct prosa_bytes body,
+                                    const struct prosa_verify_job *job)
+{
+    const struct prosa_bytes parts[] = {job->key, job->message, job->signature};
+    struct prosa_bytes copies[3];
+    size_t size = frame.size;
+    for (size_t i = 0; i < 3; i++) {
+        size += lies_in(parts[i], frame) ? 0 : parts[i].size;
+    }
+    struct verify_task *task = malloc(sizeof *task + size);
+    if (task == NULL) {
+        return NULL;
+    }
+    *task = (struct verify_task){.size = frame.size, .body_at = (size_t)(body.at - frame.at)};
+    memcpy(task->octets, frame.at, frame.size);
+    uint8_t *rest = task->octets + frame.size;
+    for (size_t i = 0; i < 3; i++) {
+        if (lies_in(parts[i], frame)) {
+            copies[i] = moved(parts[i], frame, task->octets);
+            continue;
+        }
+        memcpy(rest, parts[i].at, parts[i].size);
+        copies[i] = prosa_bytes(rest, parts[i].size);
+        rest += parts[i].size;
+    }
+    task->job = (struct prosa_verify_job){
+        .key = copies[0], .label = job->label, .message = copies[1], .signature = copies[2]};
+    return task;
+}
+
+void verifier_put(struct verifier *verifier, struct lane *lane, struct verify_task *task)
+{
+    task->lane = lane;
+    task->next = NULL;
+    task->state = TASK_WAITS;
+    pthread_mutex_lock(&verifier->lock);
+    if (lane->last != NULL) {
+        lane->last->next = task;
+    } else {
+        lane->first = task;
+    }
+    lane->last = task;
+    if (lane->todo == NULL) {
+        lane->todo = task;
+        list_append(&verifier->ready, &lane->ready, lane);
+    }
+    lane->count++;
+    verifier->waiting++;
+    pthread_cond_signal(&verifier->work);
+    pthread_mutex_unlock(&verifier->lock);
+}
+
+void verifier_drop(struct verifier *verifier, struct lane *lane)
+{
+    pthread_mutex_lock(&verifier->lock);
+    for (struct verify_task *task = lane->first; task != NULL; task = task->next) {
+        task->dropped = true;
+        task->state = task->state == TASK_WAITS ? TASK_DONE : task->state;
+    }
+    lane->todo = NULL;
+    list_remove(&lane->ready);
+    announce(verifier, lane);
+    pthread_mutex_unlock(&verifier->lock);
+}
+
+struct verify_task *verifier_next(struct verifier *verifier)
+{
+    uint64_t unused;
+    pthread_mutex_lock(&verifier->lock);
+    struct lane *lane = list_first(&verifier->done);
+    struct verify_task *task = NULL;
+    if (lane != NULL) {
+        task = lane->first;
+        lane->first = task->next;
+        lane->last = lane->first == NULL ? NULL : lane->last;
+        lane->count--;
+        verifier->waiting--;
+        list_remove(&lane->done);
+        if (lane->first != NULL && lane->first->state == TASK_DONE) {
+            list_append(&verifier->done, &lane->done, lane); /* lanes take turns here, too */
+        }
+    } else {
+        (void)!read(verifier->wake, &unused, sizeof unused);
+    }
+    pthread_mutex_unlock(&verifier->lock);
+    return task;
+}
+
+size_t verifier_waiting(struct verifier *verifier)
+{
+    pthread_mutex_lock(&verifier->lock);
+    const size_t waiting = verifier->waiting;
+    pthread_mutex_unlock(&verifier->lock);
+    return waiting;
+}
+
+void verifier_measure(struct verifier *verifier, uint64_t *checked, uint64_t *spent_ns)
+{
+    pthread_mutex_lock(&verifier->lock);
+    *checked = verifier->checked;
+    *spent_ns = verifier->spent_ns;
+    pthread_mutex_unlock(&verifier->lock);
+}
