@@ -1,30 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chat: one conversation from the connection to its end. One loop waits for the socket, the person's
- * input, the session's deadline and signals, and carries what comes from one to the other.
- * It refuses to know octets (that is the session's affair) or screens (the ui's).
+ * chat: one connection from its first octet to its last. It carries octets between the socket and the
+ * session, events to the rooms, and what is wanted of the rooms to the session.
+ * It refuses to know octets (that is the session's affair), screens (the ui's), and what comes after the
+ * end (the journey's).
  */
 #ifndef REF_CLIENT_CHAT_H
 #define REF_CLIENT_CHAT_H
 
-#include "settings.h"
-#include "ui.h"
+#include "client.h"
 
-/* Exit codes of chapter 13.4. */
-enum chat_exit {
-    CHAT_GOOD = 0,
-    CHAT_PROTOCOL = 1,
-    CHAT_SETTINGS = 2,
-    CHAT_NO_CONNECTION = 3,
-    CHAT_AUTHENTICATION = 4,
-    CHAT_VANISHED = 5,
-    CHAT_WENT_AWAY = 6,
-    CHAT_NO_LEVEL = 89,
+#include <poll.h>
+
+struct chat {
+    struct client *client;
+    struct prosa_client_session session;
+    struct prosa_ended ended;
+    int fd;
+    bool is_broken;  /* sending failed: what can still be read is read */
+    bool is_over;    /* `ended` says how */
+    bool has_joined; /* a room */
+    bool has_resume; /* the session has been READY with `resume` */
 };
 
-/* Connects, talks, and tells `ui` how it ended [CON-12]. `pinned_key` is NULL at the first contact; the
- * key is pinned in the file `pins` then. */
-PROSA_NODISCARD enum chat_exit chat_run(const struct settings *settings, const struct prosa_keypair *keypair,
-                                        const uint8_t *pinned_key, const char *pins, struct ui *ui);
+/* The connection stands; `fd` is the chat's from now on. False: the session cannot begin, and there is
+ * nothing to end. */
+PROSA_NODISCARD bool chat_begin(struct chat *chat, struct client *client, int fd, uint64_t now_ms);
+void chat_end(struct chat *chat);
+
+/* Everything that can be done without waiting. */
+void chat_pump(struct chat *chat, uint64_t now_ms);
+
+/* What to wait for and until when; then chat_wake, `is_ready` when the socket is. */
+struct pollfd chat_poll(struct chat *chat);
+uint64_t chat_deadline_ms(const struct chat *chat);
+void chat_wake(struct chat *chat, bool is_ready, uint64_t now_ms);
+
+/* A person stops the program: the first time a goodbye is said, after that nothing is waited for. */
+void chat_stop(struct chat *chat, bool is_first, uint64_t now_ms);
 
 #endif

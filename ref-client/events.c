@@ -139,6 +139,9 @@ static void add_error(const struct report *report)
     if (report->counter != 0) {
         add_u64("counter", report->counter);
     }
+    if (report->text.size > 0) {
+        add_string("text", report->text);
+    }
 }
 
 static void add_closed(const struct report *report)
@@ -184,7 +187,7 @@ void events_write(const struct report *report)
     case REPORT_DISCONNECTED:
         begin("disconnected");
         printf(",\"how\":\"%s\"", report->how);
-        add_bool("again", false); /* without `resume` a client does not come back by itself */
+        add_bool("again", report->again);
         add_string("reason", report->reason);
         break;
     case REPORT_CLOSED:

@@ -3,15 +3,15 @@
 
 #include <stdio.h>
 
-static enum chat_exit exit_of_code(uint16_t code)
+static enum exit_code exit_of_code(uint16_t code)
 {
     switch (prosa_code_class(code)) {
     case PROSA_CLASS_AUTHENTICATION:
-        return CHAT_AUTHENTICATION;
+        return EXIT_AUTHENTICATION;
     case PROSA_CLASS_GOING_AWAY:
-        return code == PROSA_CODE_NORMAL ? CHAT_GOOD : CHAT_WENT_AWAY;
+        return code == PROSA_CODE_NORMAL ? EXIT_GOOD : EXIT_WENT_AWAY;
     default:
-        return CHAT_PROTOCOL;
+        return EXIT_PROTOCOL;
     }
 }
 
@@ -43,7 +43,7 @@ static void explain_silence(uint32_t dead_after_ms, char out[static FAREWELL_SIZ
 
 struct farewell farewell_of(const struct prosa_ended *ended, uint32_t dead_after_ms)
 {
-    struct farewell farewell = {.exit = CHAT_VANISHED, .how = "error"};
+    struct farewell farewell = {.exit = EXIT_VANISHED, .how = "error"};
     switch (ended->how) {
     case PROSA_ENDING_GOODBYE:
         farewell.exit = exit_of_code(ended->code);
@@ -74,7 +74,7 @@ struct farewell farewell_of(const struct prosa_ended *ended, uint32_t dead_after
         explain_silence(dead_after_ms, farewell.reason);
         break;
     case PROSA_ENDING_QUIET:
-        farewell.exit = CHAT_PROTOCOL;
+        farewell.exit = EXIT_PROTOCOL;
         snprintf(farewell.reason, FAREWELL_SIZE, "what answers there does not speak PROSA/1");
         break;
     }

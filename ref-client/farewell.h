@@ -6,12 +6,24 @@
 #ifndef REF_CLIENT_FAREWELL_H
 #define REF_CLIENT_FAREWELL_H
 
-#include "chat.h"
+#include <prosa/session.h>
 
 #define FAREWELL_SIZE 512
 
+/* Exit codes of chapter 13.4. */
+enum exit_code {
+    EXIT_GOOD = 0,
+    EXIT_PROTOCOL = 1,
+    EXIT_SETTINGS = 2,
+    EXIT_NO_CONNECTION = 3,
+    EXIT_AUTHENTICATION = 4,
+    EXIT_VANISHED = 5,
+    EXIT_WENT_AWAY = 6,
+    EXIT_NO_LEVEL = 89,
+};
+
 struct farewell {
-    enum chat_exit exit; /* [CON-12] [ERR-09] */
+    enum exit_code exit; /* [CON-12] [ERR-09] */
     const char *how;     /* the event `disconnected` has this */
     char reason[FAREWELL_SIZE];
 };

@@ -75,6 +75,16 @@ bool outbox_peek(const struct outbox *outbox, struct prosa_bytes *line)
     return true;
 }
 
+bool outbox_after(const struct outbox *outbox, struct prosa_bytes *line)
+{
+    const uint8_t *at = line->at + line->size;
+    if (at == outbox->at + outbox->end) {
+        return false;
+    }
+    *line = prosa_bytes(at + LENGTH_SIZE, prosa_load_u16(at));
+    return true;
+}
+
 void outbox_drop(struct outbox *outbox)
 {
     assert(outbox->count > 0);

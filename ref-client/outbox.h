@@ -29,6 +29,9 @@ PROSA_NODISCARD bool outbox_put(struct outbox *outbox, struct prosa_bytes line);
 /* The oldest line; false when there is none. *line is valid until the next call but this one. */
 PROSA_NODISCARD bool outbox_peek(const struct outbox *outbox, struct prosa_bytes *line);
 
+/* Moves *line, which outbox_peek or this gave, to the one behind it; false when there is none. */
+PROSA_NODISCARD bool outbox_after(const struct outbox *outbox, struct prosa_bytes *line);
+
 /* Forgets the oldest line, of which there is one. */
 void outbox_drop(struct outbox *outbox);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "prompt.h"
 
+#include "keys.h"
+
 #include <prosa/text.h>
 
 #include <histedit.h>
@@ -15,15 +17,14 @@
 #define HISTORY_SIZE 200
 #define TYPED_SIZE   1024u
 #define END_OF_FILE  '\004' /* what libedit puts into the line for an end of file */
-#define ESCAPE       0x1b
+#define LABEL_SIZE   96u
 
 struct prompt {
     EditLine *editor;
     History *history;
     uint8_t typed[TYPED_SIZE]; /* not worked on yet */
     size_t typed_size;
-    size_t waiting;
-    char label[48];
+    char label[LABEL_SIZE];
     char line[LINES_MAX + 1];
     bool has_ended;
 };
@@ -64,45 +65,12 @@ static int next_character(EditLine *editor, wchar_t *character)
     return 1;
 }
 
-/* Octets of the key that `typed` begins with; 0 when its rest has not come. */
-static size_t key_size(struct prosa_bytes typed)
-{
-    if (typed.size == 0) {
-        return 0;
-    }
-    const uint8_t first = typed.at[0];
-    const uint8_t second = typed.size > 1 ? typed.at[1] : 0;
-    size_t wanted = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if (first == ESCAPE) {
-        wanted = second == 'O' ? 3 : 2;
-    }
-    if (first == ESCAPE && second == '[') {
-        /* Parameters, then one final octet (ECMA-48). */
-        while (wanted < typed.size && (typed.at[wanted] < 0x40 || typed.at[wanted] > 0x7e)) {
-            wanted++;
-        }
-        wanted++;
-    }
-    /* A buffer full of one key holds nonsense: it goes to the editor as it is. */
-    return wanted <= typed.size || typed.size == TYPED_SIZE ? wanted : 0;
-}
-
 /* These wait for more characters by themselves. */
 static void unbind_commands_that_read(EditLine *editor)
 {
     static const char *const keys[] = {"^V", "^R", "^S", "^X^X", "^X", "\\ex", "\\eX"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         el_set(editor, EL_BIND, keys[i], "ed-unassigned", NULL);
-    }
-}
-
-static void set_label(struct prompt *prompt, size_t waiting)
-{
-    prompt->waiting = waiting;
-    if (waiting == 0) {
-        snprintf(prompt->label, sizeof prompt->label, "> ");
-    } else {
-        snprintf(prompt->label, sizeof prompt->label, "(%zu on the way) > ", waiting);
     }
 }
 
@@ -121,7 +89,7 @@ struct prompt *prompt_new(void)
     }
     history(prompt->history, &unused, H_SETSIZE, HISTORY_SIZE);
     history(prompt->history, &unused, H_SETUNIQUE, 1);
-    set_label(prompt, 0);
+    memcpy(prompt->label, "> ", sizeof "> ");
     el_set(prompt->editor, EL_CLIENTDATA, prompt);
     el_set(prompt->editor, EL_EDITOR, "emacs");
     el_set(prompt->editor, EL_PROMPT, label_of);
@@ -225,11 +193,17 @@ void prompt_show(struct prompt *prompt)
     el_set(prompt->editor, EL_REFRESH);
 }
 
-void prompt_set_waiting(struct prompt *prompt, size_t count)
+void prompt_set_status(struct prompt *prompt, const char *room, size_t waiting)
 {
-    if (count != prompt->waiting) {
+    char label[LABEL_SIZE];
+    if (waiting == 0) {
+        snprintf(label, sizeof label, "%s> ", room);
+    } else {
+        snprintf(label, sizeof label, "%s (%zu on the way)> ", room, waiting);
+    }
+    if (strcmp(label, prompt->label) != 0) {
         prompt_hide(prompt);
-        set_label(prompt, count);
+        memcpy(prompt->label, label, sizeof label);
         prompt_show(prompt);
     }
 }
@@ -261,9 +235,15 @@ static enum lines_outcome take_line(struct prompt *prompt, const char *typed, si
     return is_too_long ? LINES_TOO_LONG : LINES_LINE;
 }
 
+/* A buffer full of one key holds nonsense: it goes to the editor as it is. */
+static bool has_key(const struct prompt *prompt)
+{
+    return prompt->typed_size == TYPED_SIZE || keys_size(prosa_bytes(prompt->typed, prompt->typed_size)) > 0;
+}
+
 enum lines_outcome prompt_next(struct prompt *prompt, struct prosa_bytes *line)
 {
-    while (key_size(prosa_bytes(prompt->typed, prompt->typed_size)) > 0) {
+    while (has_key(prompt)) {
         int count = 0;
         const size_t before = prompt->typed_size;
         const char *typed = el_gets(prompt->editor, &count);

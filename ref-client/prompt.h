@@ -21,8 +21,9 @@ PROSA_NODISCARD struct prompt *prompt_new(void);
 /* Wipes the line off the screen and gives the terminal back. `prompt` may be NULL. */
 void prompt_free(struct prompt *prompt);
 
-/* What stands before the line: the number of messages on their way, or nothing. */
-void prompt_set_waiting(struct prompt *prompt, size_t count);
+/* What stands before the line: the room that it goes to, which is ASCII, and the number of messages on
+ * their way when there are any. */
+void prompt_set_status(struct prompt *prompt, const char *room, size_t waiting);
 
 /* Where to put what was typed, as it came, and how much of it was put there; 0: there is no more. */
 uint8_t *prompt_space(struct prompt *prompt, size_t *size);

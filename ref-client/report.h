@@ -32,7 +32,9 @@ struct report {
     bool from_server;                       /* ERROR */
     uint16_t code;                          /* ERROR; CLOSED: 0 for none */
     struct prosa_bytes reason;              /* NOTE, ALARM, ERROR, DISCONNECTED, CLOSED: in words */
+    struct prosa_bytes text;                /* ERROR: of a message that will never be sent; or empty */
     const char *how;                        /* DISCONNECTED: "goodbye", "eof", ... */
+    bool again;                             /* DISCONNECTED: the client tries again by itself */
     int exit;                               /* CLOSED */
     size_t unsent, unacked;                 /* CLOSED: lines never sent; messages that may be lost */
 };

@@ -9,7 +9,7 @@
 
 #define NAME_ALPHABET "abcdefghijklmnopqrstuvwxyz0123456789_-"
 
-enum { HOST, PORT, NICK, ROOM, DATA, LEVEL, JSON, HELP, OPTION_COUNT };
+enum { HOST, PORT, NICK, ROOM, HISTORY, DATA, LEVEL, SCREEN, JSON, HELP, OPTION_COUNT };
 
 static const struct option_spec table[OPTION_COUNT] = {
     [HOST] = {"host", "PROSA_HOST", "HOST", "127.0.0.1",
@@ -19,10 +19,15 @@ static const struct option_spec table[OPTION_COUNT] = {
               "your name, 1 to 32 of a-z 0-9 _ -; made from $USER when it is not given"},
     [ROOM] = {"room", "PROSA_ROOM", "ROOM", "@host",
               "room to join; @host, the conversation with the server's operator, when not given"},
+    [HISTORY] = {"history", NULL, "NUMBER", "0",
+                 "messages from before that are shown at the first visit of a room, or \"all\"; 0 when\n"
+                 "it is not given. Later visits show what was said since"},
     [DATA] = {"data", "PROSA_DATA", "FOLDER", NULL,
-              "folder of your key and of the servers' keys; $XDG_DATA_HOME/prosa or\n"
-              "~/.local/share/prosa when it is not given"},
-    [LEVEL] = {"level", "PROSA_LEVEL", "LEVEL", "L1", "behave as this level of PROSA/1 asks: L1"},
+              "folder of your key, the servers' keys, and what was not sent yet;\n"
+              "$XDG_DATA_HOME/prosa or ~/.local/share/prosa when it is not given"},
+    [LEVEL] = {"level", "PROSA_LEVEL", "LEVEL", "L4",
+               "behave as this level of PROSA/1 asks: L1, L2, L3 or L4; L4 when it is not given"},
+    [SCREEN] = {"screen", NULL, NULL, NULL, "the whole terminal, with what was said to page back in"},
     [JSON] = {"json", NULL, NULL, NULL, "events on stdout as JSON, one a line; all else on stderr"},
     [HELP] = {"help", NULL, NULL, NULL, "this text"},
 };
@@ -32,7 +37,8 @@ void settings_help(void)
     puts("usage: prosa-client [OPTION]... [HOST[:PORT]]\n"
          "\n"
          "Talk over PROSA/1 with whoever serves at HOST. Each line that you type is a message;\n"
-         "\"exit\" says goodbye, end of file sends what is pending and then says goodbye.\n");
+         "\"exit\" says goodbye, end of file sends what is pending and then says goodbye.\n"
+         "From level L2 on a line that begins with / is a command: /help lists them.\n");
     options_print(table, OPTION_COUNT);
     puts("\n"
          "Exit codes: 0 good end; 1 protocol error; 2 bad settings; 3 could not connect;\n"
@@ -98,6 +104,11 @@ static bool is_name(const char *text)
     return size >= 1 && size < SETTINGS_NICK_SIZE && strspn(text, NAME_ALPHABET) == size;
 }
 
+bool settings_is_room(const char *name)
+{
+    return is_name(name[0] == '@' ? name + 1 : name);
+}
+
 /* A legal nick for whoever is logged in. */
 static void nick_from_user(char out[static SETTINGS_NICK_SIZE])
 {
@@ -128,24 +139,35 @@ static bool read_names(struct settings *settings, const char *const *values, cha
     } else {
         nick_from_user(settings->nick);
     }
-    if (!is_name(room[0] == '@' ? room + 1 : room)) {
-        return bad(why, why_size, "room", room, "a room is 1 to 32 of a-z 0-9 _ -, or @ and that");
+    if (!settings_is_room(room)) {
+        return bad(why, why_size, "room", room, SETTINGS_ROOM_RULE);
     }
     memcpy(settings->room, room, strlen(room) + 1);
     return true;
 }
 
-static enum settings_outcome read_level(const char *level, char *why, size_t why_size)
+static enum settings_outcome read_level(struct settings *settings, const char *level, char *why,
+                                        size_t why_size)
 {
-    if (strcmp(level, "L1") == 0) {
-        return SETTINGS_GOOD;
+    if (!level_parse(level, &settings->level)) {
+        snprintf(why, why_size, "level \"%s\": a level is L1, L2, L3 or L4", level);
+        return SETTINGS_BAD;
     }
-    if (level[0] == 'L' && isdigit((unsigned char)level[1]) && level[2] == '\0') {
-        snprintf(why, why_size, "this client does not have level %s; it has L1", level);
+    if (settings->level < 1 || settings->level > 4) {
+        snprintf(why, why_size, "this client does not have level %s; it has L1 to L4", level);
         return SETTINGS_NO_LEVEL;
     }
-    snprintf(why, why_size, "level \"%s\": a level is L1, L2, L3 or L4", level);
-    return SETTINGS_BAD;
+    return SETTINGS_GOOD;
+}
+
+static bool read_history(struct settings *settings, const char *history, char *why, size_t why_size)
+{
+    if (strcmp(history, "all") == 0) {
+        settings->history = HISTORY_ALL;
+        return true;
+    }
+    return number_parse(history, 0, INT64_MAX, &settings->history) ||
+           bad(why, why_size, "history", history, "it is a number of messages, or \"all\"");
 }
 
 enum settings_outcome settings_read(struct settings *settings, int argc, char *const *argv, char *why,
@@ -161,7 +183,7 @@ enum settings_outcome settings_read(struct settings *settings, int argc, char *c
     if (values[HELP] != NULL) {
         return SETTINGS_HELP;
     }
-    const enum settings_outcome level = read_level(values[LEVEL], why, why_size);
+    const enum settings_outcome level = read_level(settings, values[LEVEL], why, why_size);
     if (level != SETTINGS_GOOD) {
         return level;
     }
@@ -170,9 +192,15 @@ enum settings_outcome settings_read(struct settings *settings, int argc, char *c
                  argv[operands + 1]);
         return SETTINGS_BAD;
     }
+    if (values[SCREEN] != NULL && values[JSON] != NULL) {
+        snprintf(why, why_size, "--screen is for a person and --json for a program: choose one");
+        return SETTINGS_BAD;
+    }
+    settings->is_screen = values[SCREEN] != NULL;
     settings->is_json = values[JSON] != NULL;
     settings->data = values[DATA];
     const bool good = read_target(settings, operands < argc ? argv[operands] : NULL, values, why, why_size) &&
-                      read_names(settings, values, why, why_size);
+                      read_names(settings, values, why, why_size) &&
+                      read_history(settings, values[HISTORY], why, why_size);
     return good ? SETTINGS_GOOD : SETTINGS_BAD;
 }

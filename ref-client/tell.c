@@ -16,16 +16,16 @@ void tell_event(struct ui *ui, enum report_kind kind, const struct prosa_client_
     ui_report(ui, &report);
 }
 
-void tell_acked(struct ui *ui, const struct prosa_client_event *acked, uint64_t reported)
+void tell_acked(struct ui *ui, struct prosa_bytes room, uint64_t reported, uint64_t acked, uint64_t acked_seq)
 {
-    while (reported < acked->acked_counter) {
+    while (reported < acked) {
         reported++;
         const struct report report = {
             .kind = REPORT_ACKED,
-            .room = name_of(acked->room),
+            .room = room,
             .counter = reported,
             /* Only of the last one the ACK says its place in the room. */
-            .room_seq = reported == acked->acked_counter ? acked->acked_seq : 0,
+            .room_seq = reported == acked ? acked_seq : 0,
         };
         ui_report(ui, &report);
     }
@@ -76,6 +76,30 @@ void tell_own_error(struct ui *ui, uint16_t code, const char *reason)
     const struct report report = {
         .kind = REPORT_ERROR, .code = code, .reason = prosa_bytes_of_string(reason)};
     ui_report(ui, &report);
+}
+
+void tell_about(struct ui *ui, uint16_t code, struct prosa_bytes room, uint64_t counter, const char *reason)
+{
+    const struct report report = {.kind = REPORT_ERROR,
+                                  .room = room,
+                                  .counter = counter,
+                                  .code = code,
+                                  .reason = prosa_bytes_of_string(reason)};
+    ui_report(ui, &report);
+}
+
+void tell_unsent(struct ui *ui, struct prosa_bytes room, uint64_t counter, struct prosa_bytes text,
+                 const char *reason)
+{
+    const struct report report = {.kind = REPORT_ERROR,
+                                  .room = room,
+                                  .counter = counter,
+                                  .code = PROSA_CODE_WRONG_ROOM,
+                                  .text = text,
+                                  .reason = prosa_bytes_of_string(reason)};
+    const struct report words = {.kind = REPORT_ALARM, .reason = text};
+    ui_report(ui, &report);
+    ui_report(ui, &words);
 }
 
 void tell_mismatch(struct ui *ui, const char *target, const char *pins,

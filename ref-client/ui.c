@@ -13,15 +13,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-void ui_init(struct ui *ui, bool is_json)
+void ui_init(struct ui *ui, enum ui_form form)
 {
     /* The protocol speaks UTF-8; a system without a locale for the person has this one. */
     if (setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0) {
         setlocale(LC_CTYPE, "C.UTF-8");
     }
-    ui->is_json = is_json;
+    ui->form = form;
     ui->input = STDIN_FILENO;
     ui->prompt = NULL;
+    ui->screen = NULL;
+    ui->first_room[0] = '\0';
+    ui->has_rooms = false;
+    ui->is_parting = false;
     lines_init(&ui->lines);
 }
 
@@ -29,6 +33,8 @@ void ui_fini(struct ui *ui)
 {
     prompt_free(ui->prompt);
     ui->prompt = NULL;
+    screen_free(ui->screen);
+    ui->screen = NULL;
     if (ui->input != STDIN_FILENO) {
         close(ui->input);
         ui->input = STDIN_FILENO;
@@ -47,8 +53,15 @@ static int open_terminal(void)
 
 void ui_begin_input(struct ui *ui)
 {
+    const char *why = NULL;
     ui->input = open_terminal();
-    if (!ui->is_json && prompt_is_possible()) {
+    if (ui->form == UI_SCREEN) {
+        ui->screen = screen_new(&why);
+    }
+    if (why != NULL) {
+        ui_say(ui, REPORT_NOTE, "there can be no full screen: %s; it goes on without", why);
+    }
+    if (ui->screen == NULL && ui->form != UI_JSON && prompt_is_possible()) {
         ui->prompt = prompt_new();
     }
 }
@@ -57,25 +70,50 @@ void ui_begin_input(struct ui *ui)
 static FILE *stream_for(const struct ui *ui, const struct report *report)
 {
     const bool is_talk = report->kind == REPORT_MESSAGE || report->kind == REPORT_MEMBER;
-    return ui->prompt != NULL || (is_talk && !ui->is_json) ? stdout : stderr;
+    return ui->prompt != NULL || (is_talk && ui->form != UI_JSON) ? stdout : stderr;
+}
+
+/* What a person has to know when the screen is gone. */
+static bool is_lasting(const struct ui *ui, const struct report *report)
+{
+    return ui->is_parting || report->kind == REPORT_ALARM || report->kind == REPORT_ERROR ||
+           report->kind == REPORT_DISCONNECTED || report->kind == REPORT_CLOSED;
+}
+
+static void note_room(struct ui *ui, struct prosa_bytes room)
+{
+    if (ui->first_room[0] == '\0' && room.size > 0 && room.size < sizeof ui->first_room) {
+        memcpy(ui->first_room, room.at, room.size);
+        ui->first_room[room.size] = '\0';
+    }
+    ui->has_rooms = ui->has_rooms || !prosa_bytes_equal(room, prosa_bytes_of_string(ui->first_room));
 }
 
 void ui_report(struct ui *ui, const struct report *report)
 {
+    if (report->kind == REPORT_JOINED) {
+        note_room(ui, report->room);
+    }
+    ui->is_parting = ui->is_parting || (report->kind == REPORT_DISCONNECTED && !report->again);
+    const char *no_color = getenv("NO_COLOR");
+    const bool may_colour = no_color == NULL || no_color[0] == '\0';
     const struct words_style style = {
-        .is_terminal = ui->prompt != NULL && getenv("NO_COLOR") == NULL,
+        .has_emphasis = (ui->prompt != NULL || ui->screen != NULL) && may_colour,
+        .has_colour = ui->screen != NULL && may_colour,
         .is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+        .names_room = ui->has_rooms,
     };
-    if (ui->is_json && report->kind != REPORT_NOTE && report->kind != REPORT_ALARM) {
+    if (ui->form == UI_JSON && report->kind != REPORT_NOTE && report->kind != REPORT_ALARM) {
         events_write(report);
-        return;
-    }
-    if (ui->prompt != NULL) {
+    } else if (ui->screen != NULL) {
+        words_write(screen_begin_entry(ui->screen), style, report);
+        screen_end_entry(ui->screen, is_lasting(ui, report));
+    } else if (ui->prompt != NULL) {
         prompt_hide(ui->prompt);
-    }
-    words_write(stream_for(ui, report), style, report);
-    if (ui->prompt != NULL) {
+        words_write(stream_for(ui, report), style, report);
         prompt_show(ui->prompt);
+    } else {
+        words_write(stream_for(ui, report), style, report);
     }
 }
 
@@ -90,53 +128,81 @@ void ui_say(struct ui *ui, enum report_kind kind, const char *format, ...)
     ui_report(ui, &report);
 }
 
-void ui_set_waiting(struct ui *ui, size_t count)
+void ui_set_status(struct ui *ui, const struct ui_status *status)
 {
-    if (ui->prompt != NULL) {
-        prompt_set_waiting(ui->prompt, count);
+    if (ui->screen != NULL) {
+        screen_set_status(ui->screen, status->room, status->connection, status->waiting);
+    } else if (ui->prompt != NULL) {
+        prompt_set_status(ui->prompt, status->room, status->waiting);
+    }
+}
+
+static uint8_t *space(struct ui *ui, size_t *size)
+{
+    return ui->screen != NULL   ? screen_space(ui->screen, size)
+           : ui->prompt != NULL ? prompt_space(ui->prompt, size)
+                                : lines_space(&ui->lines, size);
+}
+
+static void commit(struct ui *ui, size_t size)
+{
+    if (ui->screen != NULL) {
+        screen_commit(ui->screen, size);
+    } else if (ui->prompt != NULL) {
+        prompt_commit(ui->prompt, size);
+    } else {
+        lines_commit(&ui->lines, size);
     }
 }
 
 void ui_read(struct ui *ui)
 {
     size_t size = 0;
-    uint8_t *at = ui->prompt != NULL ? prompt_space(ui->prompt, &size) : lines_space(&ui->lines, &size);
+    uint8_t *at = space(ui, &size);
     const ssize_t n = read(ui->input, at, size);
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
-        return;
-    }
-    if (ui->prompt != NULL) {
-        prompt_commit(ui->prompt, n > 0 ? (size_t)n : 0);
-    } else {
-        lines_commit(&ui->lines, n > 0 ? (size_t)n : 0);
+    if (n >= 0 || (errno != EINTR && errno != EAGAIN)) {
+        commit(ui, n > 0 ? (size_t)n : 0);
     }
 }
 
 enum lines_outcome ui_next(struct ui *ui, struct prosa_bytes *line)
 {
-    return ui->prompt != NULL ? prompt_next(ui->prompt, line) : lines_next(&ui->lines, line);
+    return ui->screen != NULL   ? screen_next(ui->screen, line)
+           : ui->prompt != NULL ? prompt_next(ui->prompt, line)
+                                : lines_next(&ui->lines, line);
 }
 
 bool ui_has_ended(const struct ui *ui)
 {
-    return ui->prompt != NULL ? prompt_has_ended(ui->prompt) : ui->lines.has_ended;
+    return ui->screen != NULL   ? screen_has_ended(ui->screen)
+           : ui->prompt != NULL ? prompt_has_ended(ui->prompt)
+                                : ui->lines.has_ended;
 }
 
-bool ui_is_gone(void)
+bool ui_is_gone(const struct ui *ui)
 {
-    return ferror(stdout) != 0;
+    return ui->screen != NULL ? screen_is_gone(ui->screen) : ferror(stdout) != 0;
+}
+
+uint64_t ui_flush(struct ui *ui, uint64_t now_ms)
+{
+    return ui->screen != NULL ? screen_flush(ui->screen, now_ms) : PROSA_NEVER;
 }
 
 void ui_resize(struct ui *ui)
 {
-    if (ui->prompt != NULL) {
+    if (ui->screen != NULL) {
+        screen_resize(ui->screen);
+    } else if (ui->prompt != NULL) {
         prompt_resize(ui->prompt);
     }
 }
 
 void ui_resume(struct ui *ui)
 {
-    if (ui->prompt != NULL) {
+    if (ui->screen != NULL) {
+        screen_resume(ui->screen);
+    } else if (ui->prompt != NULL) {
         prompt_resume(ui->prompt);
     }
 }

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <time.h>
 
 /* The longest text is 4,096 octets, each at worst six characters. */
@@ -15,6 +16,8 @@
 #define DIM    "\033[2m"
 #define BOLD   "\033[1m"
 #define NORMAL "\033[0m"
+
+#define ANY_COLOUR "\033[39m"
 
 static void write_safe(FILE *out, struct prosa_bytes text)
 {
@@ -51,20 +54,37 @@ static void write_time(FILE *out, uint64_t unix_ms)
     fputs(text, out);
 }
 
-static void write_name(FILE *out, struct prosa_bytes nick, const uint8_t key[static PROSA_KEY_SIZE])
+/* The colour is the key's for ever: red, green, yellow, blue, magenta or cyan of the terminal. */
+static void write_name(FILE *out, struct words_style style, struct prosa_bytes nick,
+                       const uint8_t key[static PROSA_KEY_SIZE])
 {
     char suffix[KEY_SUFFIX_SIZE];
     key_suffix_format(key, suffix);
+    if (style.has_colour) {
+        fprintf(out, "\033[%lum", 31 + strtoul(suffix, NULL, 16) % 6);
+    }
     write_safe(out, nick);
-    fprintf(out, "#%s", suffix);
+    fprintf(out, "#%s%s", suffix, style.has_colour ? ANY_COLOUR : "");
 }
 
-static void write_message(FILE *out, struct words_style style, const struct prosa_client_event *event)
+static void write_room(FILE *out, struct words_style style, const struct report *report)
 {
+    if (style.names_room && report->room.size > 0) {
+        fputc('[', out);
+        write_safe(out, report->room);
+        fputs("] ", out);
+    }
+}
+
+static void write_message(FILE *out, struct words_style style, const struct report *report)
+{
+    const struct prosa_client_event *event = report->event;
     const struct prosa_deliver *deliver = &event->deliver;
     write_time(out, deliver->server_time);
     fputc(' ', out);
-    write_name(out, deliver->nick, deliver->author_key);
+    write_room(out, style, report);
+    style.has_colour = style.has_colour && !event->own; /* what is dimmed as a whole stays so */
+    write_name(out, style, deliver->nick, deliver->author_key);
     if (deliver->has_display) {
         fputs(" (", out);
         write_safe(out, deliver->display);
@@ -91,9 +111,11 @@ static void write_joined(FILE *out, const struct report *report)
     }
 }
 
-static void write_member(FILE *out, const struct prosa_member *member)
+static void write_member(FILE *out, struct words_style style, const struct report *report)
 {
+    const struct prosa_member *member = &report->event->member;
     fputs("* ", out);
+    write_room(out, style, report);
     if (member->event == PROSA_EVENT_COUNT) {
         fprintf(out, "%" PRIu32 " members are here", member->count);
         return;
@@ -102,17 +124,19 @@ static void write_member(FILE *out, const struct prosa_member *member)
         fputs("the list of members begins anew", out);
         return;
     }
-    write_name(out, member->nick, member->member_key);
+    write_name(out, style, member->nick, member->member_key);
     fputs(member->event == PROSA_EVENT_HERE     ? " is here"
           : member->event == PROSA_EVENT_JOINED ? " joined"
                                                 : " left",
           out);
 }
 
-static void write_error(FILE *out, const struct report *report)
+static void write_error(FILE *out, struct words_style style, const struct report *report)
 {
     const char *name = prosa_code_name(report->code);
-    fputs(report->from_server ? "! the server says " : "! ", out);
+    fputs("! ", out);
+    write_room(out, style, report);
+    fputs(report->from_server ? "the server says " : "", out);
     if (name != NULL) {
         fputs(name, out);
     } else {
@@ -163,7 +187,7 @@ void words_write(FILE *out, struct words_style style, const struct report *repor
     if (!is_told(report)) {
         return;
     }
-    const char *start = style.is_terminal ? emphasis(report) : "";
+    const char *start = style.has_emphasis ? emphasis(report) : "";
     fputs(start, out);
     switch (report->kind) {
     case REPORT_NOTE:
@@ -176,13 +200,13 @@ void words_write(FILE *out, struct words_style style, const struct report *repor
         write_joined(out, report);
         break;
     case REPORT_MESSAGE:
-        write_message(out, style, report->event);
+        write_message(out, style, report);
         break;
     case REPORT_MEMBER:
-        write_member(out, &report->event->member);
+        write_member(out, style, report);
         break;
     case REPORT_ERROR:
-        write_error(out, report);
+        write_error(out, style, report);
         break;
     case REPORT_CLOSED:
         write_closed(out, report);
