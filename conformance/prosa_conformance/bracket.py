@@ -56,6 +56,16 @@ def bracket_joined(server: Server, good: Callable[[Peer, Room], object] | None =
         yield peer, peer.join()
 
 
+@contextmanager
+def meanwhile(words: str) -> Iterator[None]:
+    """What fails within does so under these circumstances: "while mallory reads nothing"."""
+    try:
+        yield
+    except Violation as violation:
+        violation.sentence = f"{words}, {violation.sentence}"
+        raise
+
+
 def _before(server: Server, good: Good | None) -> None:
     transcript = server.case.transcript
     start = len(transcript.events)

@@ -104,6 +104,10 @@ class Case:
         """A nick that no other test of the run uses."""
         return f"{name[:23]}-{self.seed(name).hex()[:8]}"
 
+    def room_name(self, name: str) -> str:
+        """A room that no other test of the run uses."""
+        return self.nick(name)
+
     def not_strict(self, note: str) -> None:
         """The text is not kept to the letter, yet harmlessly so: the test passes as non-strict."""
         self.notes.append(note)

@@ -38,8 +38,27 @@ class Room:
     limit_counter: int
     start_seq: int
     limit_seq: int
+    joined: Frame
     acked_counter: int = 0
-    delivered: list[Frame] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)  # all that came about this room, since JOINED
+
+    @property
+    def delivered(self) -> list[Frame]:
+        return [frame for frame in self.frames if frame.name == "DELIVER"]
+
+    @property
+    def base_counter(self) -> int:
+        """Where the counters of this JOIN begin."""
+        return self.joined.number("last_counter")
+
+    def is_waiting(self, server_key: bytes) -> bool:
+        """Whether something that was said here has no answer of the server yet."""
+        answers = sum(frame.octets("author_key") == server_key for frame in self.delivered)
+        return self.last_counter - self.base_counter > answers
+
+    @property
+    def members(self) -> list[Frame]:
+        return [frame for frame in self.frames if frame.name == "MEMBER"]
 
 
 class Peer(Endpoint):
@@ -51,6 +70,7 @@ class Peer(Endpoint):
         self.nick = case.nick(name)
         self.grease = True
         self.rooms: dict[bytes, Room] = {}
+        self.joins: list[Room] = []  # also those that were left
         self.hello_octets = b""
         self._challenge: Frame | None = None
 
@@ -76,7 +96,20 @@ class Peer(Endpoint):
 
     def expect_challenge(self, **fields: Any) -> Frame:
         """Wait for CHALLENGE, and check that the server signed this HELLO."""
-        challenge = self.expect("CHALLENGE", **fields)
+        return self._take_challenge(self.expect("CHALLENGE", **fields))
+
+    def expect_challenge_or_busy(self) -> bool:
+        """The same; False when the server says that it has no place for another session [AUTH-07]."""
+        frame = self.next_frame()
+        if not Like("ERROR", code="BUSY").mismatch(frame):
+            self.expect_closed()
+            return False
+        if frame.name != "CHALLENGE":
+            raise self._wrong_frame(frame, [Like("CHALLENGE")], "CHALLENGE or ERROR BUSY")
+        self._take_challenge(frame)
+        return True
+
+    def _take_challenge(self, challenge: Frame) -> Frame:
         if not crypto.verify_challenge(challenge.need("server_key"), self.hello_octets, challenge):
             faulty = marked(challenge, "handshake_sig")
             raise Violation(
@@ -101,9 +134,9 @@ class Peer(Endpoint):
     def expect_welcome(self) -> Frame:
         return self.expect("WELCOME")
 
-    def login(self) -> Peer:
+    def login(self, *, features: int = 0) -> Peer:
         """HELLO to WELCOME."""
-        self.hello()
+        self.hello(features=features)
         self.expect_challenge()
         self.auth()
         self.expect_welcome()
@@ -139,12 +172,25 @@ class Peer(Endpoint):
             epoch=joined.need("epoch"),
             granted=joined.number("granted_window"),
             last_counter=joined.number("last_counter"),
+            joined=joined,
             limit_counter=joined.number("limit_counter"),
             start_seq=joined.number("start_seq"),
             limit_seq=joined.number("start_seq") + join.number("recv_window") - 1,
         )
         self.rooms[room.id] = room
+        self.joins.append(room)
         return room
+
+    def leave(self, room: Room) -> Frame:
+        """LEAVE of a named room, and its answer; what came before that, whatever it was, is in `room.frames`."""
+        self.send(codec.frame("LEAVE", room_id=room.id))
+        return self.expect_left(room)
+
+    def expect_left(self, room: Room) -> Frame:
+        """The answer to a LEAVE that was sent."""
+        left = self.expect_until("MEMBER", room_id=room.id, event="left", member_key=self.key, nick=self.nick)
+        del self.rooms[room.id]
+        return left
 
     def make_publish(
         self,
@@ -174,6 +220,12 @@ class Peer(Endpoint):
         self.send(publish)
         room.last_counter = max(room.last_counter, publish.number("counter"))
         return publish
+
+    def say(self, room: Room, text: Value = "hello") -> Frame:
+        """The same as soon as the limit allows it, whatever comes meanwhile."""
+        if room.last_counter >= room.limit_counter:
+            self.expect_until("ACK", room_id=room.id, limit_counter=at_least(room.last_counter + 1))
+        return self.publish(room, text)
 
     def expect_own(self, publish: Frame, **fields: Any) -> Frame:
         """Wait for the ACK and the DELIVER of one's own message, in either order; the DELIVER."""
@@ -231,13 +283,22 @@ class Peer(Endpoint):
         room = self.rooms.get(frame.octets("room_id") or b"")
         if room is None:
             return
+        room.frames.append(frame)
         if frame.name == "ACK":
             room.acked_counter = max(room.acked_counter, frame.number("acked_counter"))
             room.limit_counter = max(room.limit_counter, frame.number("limit_counter"))
-        elif frame.name == "DELIVER":
-            room.delivered.append(frame)
 
     def _grease(self) -> list[RawField]:
         if not self.grease:
             return []
         return [(self.case.rng.choice(AUTHOR_GREASE), self.case.rng.randbytes(self.case.rng.randrange(8)))]
+
+
+def settle(*peers: Peer) -> None:
+    """A barrier on each, and another: after the first all of everybody's is committed, after the second it is there.
+
+    What credit withholds from a peer is not.
+    """
+    for _ in range(2):
+        for peer in peers:
+            peer.barrier()

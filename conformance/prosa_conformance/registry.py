@@ -124,7 +124,7 @@ LIMITS: dict[str, Limit] = {
     "max_window": Limit("max_window", 64, 1, 65535, "messages"),
     "token_rate": Limit("token_rate", 32, 1, 1000000, "frames per second"),
     "token_burst": Limit("token_burst", 64, 1, 1000000, "frames"),
-    "member_limit": Limit("member_limit", 256, 0, 1000000, "members"),
+    "member_limit": Limit("member_limit", 256, 0, 400, "members"),
     "undecided_limit": Limit("undecided_limit", 65536, 16384, 16777216, "octets"),
     "output_limit": Limit("output_limit", 262144, 65536, 67108864, "octets"),
 }
@@ -175,7 +175,7 @@ FIELDS: dict[str, Field] = {
     "max_window": Field("max_window", 0x0024, "u32", 1, 65535),
     "token_rate": Field("token_rate", 0x0026, "u32", 1, 1000000),
     "token_burst": Field("token_burst", 0x0028, "u32", 1, 1000000),
-    "member_limit": Field("member_limit", 0x002A, "u32", 0, 1000000),
+    "member_limit": Field("member_limit", 0x002A, "u32", 0, 400),
     "undecided_limit": Field("undecided_limit", 0x002C, "u32", 16384, 16777216),
     "output_limit": Field("output_limit", 0x002E, "u32", 65536, 67108864),
     "handshake_ms": Field("handshake_ms", 0x0030, "u32", 50, 600000),

@@ -18,7 +18,11 @@ from prosa_conformance.outcome import NotApplicable, Violation
 from prosa_conformance.peer import Peer, Room
 from prosa_conformance.process import Ended, Program
 from prosa_conformance.queues import has_time_wait
+from prosa_conformance.registry import TIMERS
 from prosa_conformance.transcript import Kind
+
+MANY_CLIENTS = "L3"  # the level from which on nobody is told BUSY for being the second
+GROUP_WINDOW, GROUP_CREDIT = 64, 65536
 
 
 class ServerProcess:
@@ -49,7 +53,10 @@ class ServerProcess:
             raise
 
     def scaled(self, name: str, value: int) -> int:
-        return int(value * self.settings.time_scale) if name.endswith("_ms") else value
+        """Of this machine's time, and not below what the text allows."""
+        if name not in TIMERS:
+            return value
+        return max(int(value * self.settings.time_scale), min(value, TIMERS[name].min))
 
     @property
     def usable(self) -> bool:
@@ -89,10 +96,12 @@ class Server:
     def address(self) -> tuple[str, int]:
         return self.process.address if self.process.program is not None else (self.process.host, self.process.port)
 
-    def connect(self, name: str = "alice", *, seed: bytes | None = None) -> Peer:
-        """A new TCP connection; nothing is sent yet."""
+    def connect(self, name: str = "alice", *, seed: bytes | None = None, receive_octets: int = 0) -> Peer:
+        """A new TCP connection; nothing is sent yet. `receive_octets` is the SO_RCVBUF of who will not read."""
         family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
         sock = socket.socket(family)
+        if receive_octets:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_octets)
         sock.settimeout(self.case.seconds())
         self.case.transcript.add(name, Kind.CONNECT, f"to {self.target}")
         try:
@@ -107,14 +116,37 @@ class Server:
             ) from None
         return Peer(self.case, sock, name, self.target, seed or self.case.seed(name))
 
-    def login(self, name: str = "alice") -> Peer:
+    def connect_again(self, peer: Peer) -> Peer:
+        """Another connection of the same person: same key, same nick."""
+        again = self.connect(f"{peer.name}-again", seed=peer.seed)
+        again.nick = peer.nick
+        return again
+
+    def login(self, name: str = "alice", *, features: int = 0) -> Peer:
         """A connection that is READY."""
-        return self.connect(name).login()
+        return self.connect(name).login(features=features)
+
+    def login_beside(self, name: str, *, features: int = 0) -> Peer:
+        """A further one; not applicable where one client at a time is served [LIM-02]."""
+        peer = self.connect(name)
+        peer.hello(features=features)
+        if not peer.expect_challenge_or_busy():
+            assert self.case.settings.level < MANY_CLIENTS, f"{name} is told BUSY, and there is only one other client"
+            raise NotApplicable("the server has one place, and says BUSY")
+        peer.auth()
+        peer.expect_welcome()
+        return peer
 
     def joined(self, name: str = "alice", room: str = "@host") -> tuple[Peer, Room]:
         """A connection that is READY and in a room."""
         peer = self.login(name)
         return peer, peer.join(room)
+
+    def members(self, room: str, *names: str, **join: Any) -> list[tuple[Peer, Room]]:
+        """Members of a named room of this test's own, in at least this order, with more credit than they need."""
+        wide = {"send_window": GROUP_WINDOW, "recv_window": GROUP_CREDIT, **join}
+        peers = [self.login(name) for name in names]
+        return [(peer, peer.join(self.case.room_name(room), **wide)) for peer in peers]
 
     # --- questions and answers ---
 
@@ -143,12 +175,17 @@ class Server:
 
     def good_session(self, name: str) -> None:
         """A whole signed session on a fresh connection, from HELLO to BYE."""
-        peer, room = self.joined(name)
+        peer = self.login(name)
+        self.see_served(peer)
+        peer.leave_politely()
+
+    def see_served(self, peer: Peer) -> None:
+        """It joins @host, and asks there when somebody answers."""
+        room = peer.join()
         if self.can_answer:
             self.exchange(peer, room)
         else:
             peer.barrier()
-        peer.leave_politely()
 
     @property
     def can_answer(self) -> bool:

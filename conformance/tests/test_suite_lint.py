@@ -14,7 +14,8 @@ from prosa_conformance.places import SUITE
 
 FILES = sorted(SUITE.glob("test_*.py"))
 CLOCK = {"sleep", "time", "monotonic", "perf_counter"}
-SHOWS = {"expect", "assert", "ask", "check", "login", "joined", "exchange", "barrier", "serve", "bracket", "Violation"}
+SHOWS = {"expect", "assert", "ask", "check", "login", "joined", "exchange", "barrier", "serve", "bracket", "judge"}
+SHOWS |= {"Violation"}
 
 
 def functions_of(tree: ast.Module) -> Iterator[ast.FunctionDef]:

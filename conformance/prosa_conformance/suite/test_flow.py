@@ -64,7 +64,7 @@ def test_acked_seq_is_the_place_of_the_message(server: Server) -> None:
         assert seq == wanted, f"acked_seq is {seq} where the message {counter} has the room_seq {wanted}"
 
 
-@clause("FLOW-11", quote="MUST NOT exceed the last accepted counter + granted_window", needs=["answers"])
+@clause("FLOW-11", quote="MUST NOT exceed the last committed counter + granted_window", needs=["answers"])
 def test_limit_stays_within_the_window(server: Server) -> None:
     alice, room = server.joined("alice")
     for counter in (1, 2, 3):
