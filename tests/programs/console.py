@@ -31,15 +31,22 @@ def _take_terminal() -> None:
 class Console:
     """`out` and `err` are all that came so far; at a terminal everything is in `out`."""
 
-    def __init__(self, words: Sequence[str], env: Mapping[str, str], terminal: bool = False) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        env: Mapping[str, str],
+        terminal: bool = False,
+        size: tuple[int, int] = (ROWS, COLUMNS),
+    ) -> None:
         self.out = b""
         self.err = b""
         self._mark = {"out": 0, "err": 0}
         self._master = -1
         self.slave = -1
+        self.rows, self.columns = size
         if terminal:
             self._master, self.slave = pty.openpty()
-            fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+            self.resize(*size)
         stream = self.slave if terminal else subprocess.PIPE
         self.process = subprocess.Popen(
             list(words),
@@ -57,6 +64,19 @@ class Console:
             assert self.process.stdout and self.process.stderr
             self._open[self.process.stdout.fileno()] = "out"
             self._open[self.process.stderr.fileno()] = "err"
+
+    # --- the terminal ---
+
+    def resize(self, rows: int, columns: int) -> None:
+        self.rows, self.columns = rows, columns
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def hang_up(self) -> None:
+        """The terminal goes away."""
+        self._open.clear()
+        for fd in (self._master, self.slave):
+            os.close(fd)
+        self._master = self.slave = -1
 
     # --- typing ---
 
@@ -89,14 +109,14 @@ class Console:
             if at >= 0:
                 self._mark[stream] = at + len(wanted)
                 return have[start : at + len(wanted)]
-            assert self._read(deadline), f"{wanted!r} did not come.\nout: {self.out!r}\nerr: {self.err!r}"
+            assert self.read(deadline), f"{wanted!r} did not come.\nout: {self.out!r}\nerr: {self.err!r}"
 
     def ended(self) -> int:
         """Wait for its end; the exit code. After that `out` and `err` are complete."""
         deadline = time.monotonic() + DEADLINE_S
         if self._master >= 0:
             return self._ended_at_terminal(deadline)
-        while self._read(deadline):
+        while self._open and self.read(deadline):
             pass
         try:
             return self.process.wait(max(0.0, deadline - time.monotonic()))
@@ -119,9 +139,9 @@ class Console:
 
     def _read_what_is_there(self) -> None:
         while self._open and select.select([self._master], [], [], 0)[0]:
-            self._read(time.monotonic())
+            self.read(time.monotonic())
 
-    def _read(self, deadline: float) -> bool:
+    def read(self, deadline: float) -> bool:
         """Read once; False at the end of all streams or at the deadline."""
         ready = select.select(list(self._open), [], [], max(0.0, deadline - time.monotonic()))[0]
         for fd in ready:

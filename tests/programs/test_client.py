@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import signal
 import socket
@@ -12,11 +11,11 @@ import stat
 import termios
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from conftest import FLOODING_SERVER, ROOT, SILENT_SERVER, Server, Start
+from asked import events_of, named
+from conftest import FLOODING_SERVER, ROOT, SILENT_SERVER, Server, Start, shimmed
 from console import CHUNK, END_OF_FILE, INTERRUPT, Console
 
 Serve = Callable[..., Server]
@@ -29,14 +28,6 @@ FORBIDDEN = [
     for low, high in [(0x80, 0x9F), (0x61C, 0x61C), (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x2069)]
     for code in range(low, high + 1)
 ]
-
-
-def events_of(console: Console) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in console.out.decode().splitlines()]
-
-
-def named(console: Console, name: str) -> list[dict[str, Any]]:
-    return [event for event in events_of(console) if event["event"] == name]
 
 
 def fingerprint_in(pin: str) -> str:
@@ -99,7 +90,7 @@ def test_bad_settings_end_with_2_and_name_the_word(start: Start, words: list[str
     assert console.out == b""
 
 
-@pytest.mark.parametrize("level", ["L2", "L4", "L9"])
+@pytest.mark.parametrize("level", ["L0", "L5", "L9"])
 def test_a_level_it_does_not_have_ends_with_89(start: Start, level: str) -> None:
     console = start("prosa-client", "localhost:1", env={"PROSA_LEVEL": level})
     assert console.ended() == 89
@@ -276,6 +267,17 @@ def test_a_bad_key_file_is_named_and_kept(
     assert str(key) in console.err.decode()
     assert said in console.err.decode()
     assert key.read_text() == content
+
+
+@pytest.mark.parametrize("habit", ["fat", "nfs"])
+def test_a_key_can_be_made_on_any_file_system(start: Start, tmp_path: Path, habit: str) -> None:
+    made = []
+    for _ in range(2):
+        console = start("prosa-client", "--json", f"127.0.0.1:{free_port()}", env=shimmed(habit))
+        assert console.ended() == 3
+        made += re.findall("made your key", console.err.decode())
+    assert len(made) == 1
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"client.key", "messages.db"}
 
 
 def test_a_data_folder_that_cannot_be_made(start: Start, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 
+from mini_rooms import View
 from mini_server import MiniServer, main
 from mini_session import Fatal, Session
 from prosa_conformance import codec
@@ -34,10 +35,9 @@ class AcceptsAnySignature(Session):
 class RaisesTheLimitAtOnce(Session):
     """FLOW-27"""
 
-    def take_publish(self, publish: Frame) -> None:
-        super().take_publish(publish)
-        if self.pending is not None:
-            self.raise_limit()
+    def accept(self, view: View, publish: Frame) -> None:
+        super().accept(view, publish)
+        self.raise_limit(view)
 
 
 class CrashesOnAFault(Session):
@@ -66,13 +66,14 @@ class ResetsInsteadOfReadingOn(Session):
 
     def refuse(self, fatal: Fatal) -> None:
         super().refuse(fatal)
+        self.write()
         self.state = "GONE"
 
 
 class ForgetsTheAck(Session):
     """FLOW-28"""
 
-    def raise_limit(self) -> None:
+    def raise_limit(self, view: View) -> None:
         pass
 
 
@@ -97,10 +98,12 @@ class CountsLittleEndian(Session):
 
     def send(self, frame: Frame) -> None:
         octets = codec.encode(frame)
-        self.sock.sendall(octets[:4] + octets[4:8][::-1] + octets[8:])
+        self.out += octets[:4] + octets[4:8][::-1] + octets[8:]
 
 
-VARIANTS = {kind.__name__: kind for kind in Session.__subclasses__()}
+VARIANTS = {
+    name: kind for name, kind in globals().items() if isinstance(kind, type) and kind.__module__ == __name__
+}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ import signal
 import socket
 import sys
 
-from mini_client import AUTHENTICATION, GOOD, Fatal, MiniClient, Over, emit, main, say
+from mini_client import MiniClient, main
+from mini_keeper import Room
+from mini_link import AUTHENTICATION, GOOD, Fatal, Over, emit, say
 from prosa_conformance import codec, crypto
 from prosa_conformance.codec import Frame
 
@@ -30,6 +32,7 @@ class NamesTheAddress(MiniClient):
 
     def send(self, frame: Frame) -> bytes:
         if frame.name == "HELLO":
+            assert self.sock is not None, "HELLO is sent on a connection"
             target = "{}:{}".format(*self.sock.getpeername()[:2])
             frame = frame.without("target").plus(codec.field_value("target", target))
         return super().send(frame)
@@ -92,16 +95,16 @@ class BeginsAtOne(MiniClient):
 
     def take_joined(self, joined: Frame) -> None:
         super().take_joined(joined)
-        self.counter = 0
+        self.current.counter = 0
 
 
 class GivesUpOnNewFields(MiniClient):
     """MSG-14"""
 
-    def show(self, deliver: Frame) -> None:
+    def show(self, room: Room, deliver: Frame) -> None:
         if not self.displayable:
             raise Fatal("UNSUPPORTED")
-        super().show(deliver)
+        super().show(room, deliver)
 
 
 class ShowsForgeries(MiniClient):
@@ -114,33 +117,31 @@ class ShowsForgeries(MiniClient):
 class IgnoresGaps(MiniClient):
     """MSG-17"""
 
-    def take_deliver(self, deliver: Frame) -> None:
-        self.next_seq = deliver.number("room_seq")
-        super().take_deliver(deliver)
+    def check_place(self, room: Room, seq: int) -> None:
+        room.next_seq = seq
+        super().check_place(room, seq)
 
 
 class TakesEveryRoom(MiniClient):
     """MSG-18"""
 
-    def take_deliver(self, deliver: Frame) -> None:
-        self.room_id = deliver.need("room_id")
-        super().take_deliver(deliver)
+    def room_of(self, frame: Frame) -> Room:
+        return self.current
 
 
 class LogsWhatItReads(MiniClient):
     """MSG-19"""
 
-    def show(self, deliver: Frame) -> None:
+    def show(self, room: Room, deliver: Frame) -> None:
         say(str(deliver.value("text")))
-        super().show(deliver)
+        super().show(room, deliver)
 
 
 class BelievesTheRoomId(MiniClient):
     """MSG-23"""
 
-    def take_joined(self, joined: Frame) -> None:
-        own = crypto.room_id(self.server_key, joined.need("epoch"), self.room, self.key)
-        super().take_joined(joined.without("room_id").plus(codec.field_value("room_id", own)))
+    def check_room_id(self, room: Room, joined: Frame) -> None:
+        pass
 
 
 class TakesTheLastAck(MiniClient):
@@ -148,14 +149,14 @@ class TakesTheLastAck(MiniClient):
 
     def take_ack(self, ack: Frame) -> None:
         super().take_ack(ack)
-        self.limit_counter = ack.number("limit_counter")
+        self.current.limit_counter = ack.number("limit_counter")
 
 
 class BelievesEveryAck(MiniClient):
     """FLOW-14"""
 
-    def take_ack(self, ack: Frame) -> None:
-        self.limit_counter = max(self.limit_counter, ack.number("limit_counter"))
+    def check_ack(self, room: Room, acked: int) -> None:
+        pass
 
 
 class GivesNoCredit(MiniClient):
@@ -169,7 +170,7 @@ class AsksAtOnce(MiniClient):
     """FLOW-20"""
 
     def speak(self) -> None:
-        self.limit_counter = self.counter + 1
+        self.current.limit_counter = self.current.counter + 1
         super().speak()
 
 
@@ -197,6 +198,7 @@ class ClosesAfterItsBye(MiniClient):
         raise Over("goodbye", GOOD, "NORMAL", "goodbye")
 
     def drain(self) -> None:
+        assert self.sock is not None, "it was open"
         self.sock.close()
 
 
@@ -234,7 +236,7 @@ class CallsItAGoodbye(MiniClient):
 class RefusesWithoutAWord(MiniClient):
     """ERR-01"""
 
-    def refuse(self, code: str) -> int:
+    def refuse(self, code: str) -> Over:
         self.sent_bye = True
         return super().refuse(code)
 
@@ -258,7 +260,7 @@ class DespairsOfEveryError(MiniClient):
 class CrashesOnAFault(MiniClient):
     """SEC-04"""
 
-    def refuse(self, code: str) -> int:
+    def refuse(self, code: str) -> Over:
         os.kill(os.getpid(), signal.SIGSEGV)
         return super().refuse(code)
 
@@ -268,7 +270,7 @@ class KeepsOneLine(MiniClient):
 
     def listen_to_person(self) -> None:
         super().listen_to_person()
-        del self.lines[1:]
+        del self.current.lines[1:]
 
 
 class ChattersOnStdout(MiniClient):
@@ -282,7 +284,7 @@ class ChattersOnStdout(MiniClient):
 class CutsLongTexts(MiniClient):
     """CON-10"""
 
-    def show(self, deliver: Frame) -> None:
+    def show(self, room: Room, deliver: Frame) -> None:
         text = str(deliver.value("text"))[:1000].strip()
         emit("message", own=deliver.need("author_key") == self.key, text=text)
 

@@ -1,264 +1,120 @@
 # SPDX-License-Identifier: MIT
-"""A small client at L1 on the suite's own codec: one room, one question at a time.
+"""A small client on the suite's own codec: levels L1 to L4 with liveness, resume and audit.
 
-As with mini_server.py, its use is to be broken: each check is a method of its own.
+As with mini_server.py, its use is to be broken: each check is a method of its own. From L2 on lines that
+begin with `/` are commands: `/join ROOM`, `/leave`, `/quit`; `//text` says `/text`.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
+import random
 import select
-import socket
 import sys
 import time
 from pathlib import Path
 from typing import NoReturn
 
+from mini_keeper import HOST, RECV_WINDOW, Keeper, Room
+from mini_link import (
+    BAD_SETTINGS,
+    GOOD,
+    HEARD,
+    NOT_THERE,
+    PROTOCOL,
+    Fatal,
+    Over,
+    code_name,
+    emit,
+    end_of,
+    say,
+)
 from prosa_conformance import codec, crypto, kinds
 from prosa_conformance.codec import Frame
-from prosa_conformance.registry import CODES_BY_NUMBER, CONSTANTS, FIELDS, FRAMES
+from prosa_conformance.registry import CODES, EVENTS, FIELDS
 
-HEARD = 4096
-RECV_WINDOW = 16
-GOOD, PROTOCOL, BAD_SETTINGS, NO_CONNECTION, AUTHENTICATION, VANISHED, AWAY, NOT_THERE = 0, 1, 2, 3, 4, 5, 6, 89
-GONE = {"eof": "the server vanished: the stream ended without a goodbye", "reset": "the server vanished: reset"}
-
-
-class Fatal(Exception):
-    """A fault of the server that ends the connection with this code."""
+SEND_WINDOW = 32
+BACKOFF_FIRST_S, BACKOFF_MOST_S = 0.5, 30.0
+EVENT_NAMES = {number: name for name, number in EVENTS.items()}
+LEVELS = ("L0", "L1", "L2", "L3", "L4")
 
 
-class Over(Exception):
-    """The session has ended: how, the exit code, and the code that the server or we gave."""
-
-    def __init__(self, how: str, exit_code: int, code: str | None, reason: str) -> None:
-        super().__init__(reason)
-        self.how, self.exit_code, self.code, self.reason = how, exit_code, code, reason
-
-
-def fingerprint(key: bytes) -> str:
-    digits = crypto.sha256(key)[:16].hex()
-    return " ".join(digits[at : at + 4] for at in range(0, 32, 4))
-
-
-def emit(event: str, **members: object) -> None:
-    print(json.dumps({"event": event, **members}), flush=True)
-
-
-def say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
-
-
-def code_name(number: int) -> str:
-    return CODES_BY_NUMBER[number].name if number in CODES_BY_NUMBER else str(number)
-
-
-def exit_code_of(number: int) -> int:
-    """ERR-09 and CON-12."""
-    return {2: AUTHENTICATION, 6: AWAY}.get(number >> 8, PROTOCOL)
-
-
-class MiniClient:
-    def __init__(self, folder: Path, host: str, port: int, nick: str, room: str) -> None:
-        self.folder = folder
-        self.target = f"[{host.lower()}]:{port}" if ":" in host else f"{host.lower()}:{port}"
-        self.address = (host, port)
-        self.nick = nick
-        self.room = room
-        self.seed = self.own_seed()
-        self.key = crypto.public_key(self.seed)
-        self.buffer = b""
-        self.cap = CONSTANTS["max_frame_handshake"]
-        self.lines: list[str] = []
+class MiniClient(Keeper):
+    def __init__(self, folder: Path, host: str, port: int, nick: str, room: str, level: int = 1) -> None:
+        super().__init__(folder, host, port, nick, level)
+        self.current = Room(room)  # where lines go
+        self.rooms = [self.current]
         self.typed: bytes | None = b""
-        self.unanswered = False
-        self.counter = self.acked = self.limit_counter = self.highest_sent = 0
-        self.sent_bye = False
-        self.leaving = self.heard_a_frame = False
-
-    def own_seed(self) -> bytes:
-        path = self.folder / "key"
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_bytes(secrets.token_bytes(32))
-        return path.read_bytes()
-
-    # --- octets ---
-
-    def send(self, frame: Frame) -> bytes:
-        octets = codec.encode(frame)
-        try:
-            self.sock.sendall(octets)
-        except OSError:
-            raise Over("reset", VANISHED, None, GONE["reset"]) from None
-        return octets
-
-    def read(self) -> None:
-        try:
-            octets = self.sock.recv(HEARD)
-        except OSError:
-            raise Over("reset", VANISHED, None, GONE["reset"]) from None
-        if not octets:
-            if self.sent_bye:
-                raise Over("goodbye", GOOD, "NORMAL", "goodbye")
-            raise Over("eof", VANISHED, None, GONE["eof"])
-        self.buffer += octets
-
-    def next_frame(self) -> Frame | None:
-        """The next frame that is here already; ignorable ones are passed over."""
-        while True:
-            verdict = codec.decode(self.buffer, "server", self.cap)
-            if isinstance(verdict, codec.Partial):
-                return None
-            if isinstance(verdict, codec.Rejected):
-                self.malformed(verdict)
-            self.heard_a_frame = True
-            self.buffer = self.buffer[verdict.consumed :]
-            if isinstance(verdict, codec.Decoded):
-                self.displayable = verdict.displayable
-                return verdict.frame
-            if self.cap == CONSTANTS["max_frame_handshake"]:
-                raise Fatal("BAD_STATE")
-
-    def malformed(self, verdict: codec.Rejected) -> NoReturn:
-        """WIRE-03 and ERR-10: without a word; WIRE-13: an unknown type is out of place first; else its code."""
-        if verdict.why.startswith("the magic"):
-            if not self.heard_a_frame:
-                raise Over("error", PROTOCOL, None, "what answers there does not speak PROSA/1")
-        elif self.buffer[3] in (FRAMES["ERROR"].type, FRAMES["BYE"].type):
-            raise Over("error", PROTOCOL, verdict.code, "the server ends the session in words that are none")
-        elif verdict.why.startswith("unknown even frame type") and self.cap == CONSTANTS["max_frame_handshake"]:
-            raise Fatal("BAD_STATE")
-        raise Fatal(verdict.code)
-
-    def await_frame(self, name: str) -> Frame:
-        """The one frame that the handshake allows now."""
-        while (frame := self.next_frame()) is None:
-            self.read()
-        if frame.name in ("ERROR", "BYE"):
-            self.take_end(frame)
-            raise Over("error", PROTOCOL, code_name(frame.number("code")), "the server ended the handshake")
-        if frame.name != name:
-            raise Fatal("BAD_STATE")
-        return frame
+        self.is_leaving = False
+        self.is_resuming = self.is_away = False
+        self.tries = 0
 
     # --- the course ---
 
     def run(self) -> int:
+        while True:
+            over = self.attempt()
+            if not self.may_come_back(over):
+                return self.end(over)
+            ended = self.back_off(over)
+            if ended is not None:
+                return self.end(ended)
+
+    def attempt(self) -> Over:
+        """One connection, from the look-up of the name to its end."""
         try:
-            self.sock = socket.create_connection(self.address, 10)
-            self.sock.settimeout(None)
-        except OSError as error:
-            how = "unresolved" if isinstance(error, socket.gaierror) else "refused"
-            return self.end(Over(how, NO_CONNECTION, None, f"cannot connect to {self.target}: {error}"))
-        try:
+            self.connect()
+            self.is_away = False
             self.handshake()
-            self.join()
+            self.is_resuming = self.has("resume")
+            for room in self.rooms:
+                self.join(room)
             self.talk()
         except Over as over:
-            return self.end(over)
+            return over
         except Fatal as fatal:
             return self.refuse(str(fatal))
 
-    def handshake(self) -> None:
-        hello = self.send(
-            codec.frame(
-                "HELLO",
-                extra=[(0x1A1B, b"grease")],
-                versions=(1,),
-                nonce=secrets.token_bytes(32),
-                client_key=self.key,
-                features=0,
-                target=self.target,
-            )
-        )
-        challenge = self.await_frame("CHALLENGE")
-        self.check_challenge(hello, challenge)
-        auth = codec.frame("AUTH", nick=self.nick)
-        self.send(crypto.sign_auth(self.seed, hello, codec.encode(challenge), auth))
-        self.await_frame("WELCOME")
-        self.cap = challenge.number("max_frame")
-        self.linger = challenge.number("linger_ms") / 1000
-
-    def check_challenge(self, hello: bytes, challenge: Frame) -> None:
-        key = challenge.octets("server_key") or b""
-        if not crypto.key_is_acceptable(key) or key == self.key:
-            raise Fatal("BAD_KEY")
-        self.check_pin(key)
-        if not crypto.verify_challenge(key, hello, challenge):
-            raise Fatal("BAD_SIG")
-        if challenge.value("version") != 1 or 1 not in challenge.need("versions"):
-            raise Fatal("DOWNGRADE")
-        self.server_key = key
-        self.keep_pin(key)
-
-    def check_pin(self, key: bytes) -> None:
-        pinned = self.pins().get(self.target)
-        if pinned is not None and pinned != key.hex():
-            say(f"THE SERVER'S KEY HAS CHANGED: {fingerprint(key)}, not {fingerprint(bytes.fromhex(pinned))}")
-            raise Fatal("PIN_MISMATCH")
-
-    def pins(self) -> dict[str, str]:
-        path = self.folder / "pins"
-        return json.loads(path.read_text()) if path.exists() else {}
-
-    def keep_pin(self, key: bytes) -> None:
-        if self.target not in self.pins():
-            say(f"first contact with {self.target}: {fingerprint(key)}")
-            (self.folder / "pins").write_text(json.dumps({**self.pins(), self.target: key.hex()}))
-
-    def join(self) -> None:
-        self.send(codec.frame("JOIN", room=self.room, send_window=1, recv_window=RECV_WINDOW))
-        while True:
-            while (frame := self.next_frame()) is None:
-                self.read()
-            if frame.name == "JOINED":
-                return self.take_joined(frame)
-            if frame.name == "ERROR" and self.take_error(frame):
-                self.send(codec.frame("BYE", code="NORMAL"))
-                raise Over("goodbye", PROTOCOL, code_name(frame.number("code")), "the room was refused")
-            self.take(frame)
-
-    def take_joined(self, joined: Frame) -> None:
-        epoch = joined.octets("epoch") or b""
-        own = self.key if self.room == "@host" else None
-        self.room_id = crypto.room_id(self.server_key, epoch, self.room, own)
-        if joined.octets("room_id") != self.room_id:
-            raise Fatal("WRONG_ROOM")
-        self.counter = self.acked = joined.number("last_counter")
-        self.highest_sent = self.counter
-        self.limit_counter = joined.number("limit_counter")
-        self.next_seq = joined.number("start_seq")
-        self.limit_seq = self.next_seq + RECV_WINDOW - 1
-        emit(
-            "joined",
-            room=self.room,
-            room_id=self.room_id.hex(),
-            epoch=epoch.hex(),
-            server_key=self.server_key.hex(),
-            last_counter=str(self.counter),
-            start_seq=str(self.next_seq),
-            lost_history=False,
-        )
-
-    def talk(self) -> None:
+    def talk(self) -> NoReturn:
         """Lines out, frames in, until one side says goodbye."""
         while True:
             while (frame := self.next_frame()) is not None:
                 self.take(frame)
             self.speak()
-            reads: list[socket.socket | int] = [self.sock]
-            if self.typed is not None and not self.leaving:
-                reads.append(0)
-            ready = select.select(reads, [], [], self.linger if self.sent_bye else None)[0]
-            if not ready:
-                raise Over("goodbye", GOOD, "NORMAL", "goodbye")
-            if 0 in ready:
+            listens = self.typed is not None and not self.sent_bye
+            if self.wait(*([0] if listens else [])):
                 self.listen_to_person()
-            if self.sock in ready:
-                self.read()
+
+    # --- coming back ---
+
+    def may_come_back(self, over: Over) -> bool:
+        """RES-11 and RES-13: after a session with `resume`, unless somebody wanted the end."""
+        if not self.is_resuming or self.is_leaving:
+            return False
+        if over.code is None:
+            return over.how != "error"
+        number = CODES[over.code].number if over.code in CODES else int(over.code)
+        retry = CODES[over.code].retry if over.code in CODES else None
+        return number >> 8 not in (1, 2) and retry is not False
+
+    def back_off(self, over: Over) -> Over | None:
+        """Wait before the next try, and listen; the end, if the person wants it now."""
+        self.hang_up(over, again=True)
+        self.is_away = True
+        until = time.monotonic() + max(self.pause(), over.after_ms / 1000)
+        self.tries += 1
+        while (left := until - time.monotonic()) > 0:
+            if select.select([0] if self.typed is not None else [], [], [], left)[0]:
+                self.listen_to_person()
+            if self.is_leaving or (self.typed is None and not any(room.has_unsent for room in self.rooms)):
+                return Over("goodbye", GOOD, None, "ended while the server was away")
+        return None
+
+    def pause(self) -> float:
+        """RES-11: exponential, with full jitter."""
+        return random.uniform(0, min(BACKOFF_MOST_S, BACKOFF_FIRST_S * 2**self.tries))
+
+    # --- the person ---
 
     def listen_to_person(self) -> None:
         octets = os.read(0, HEARD)
@@ -267,80 +123,215 @@ class MiniClient:
             return
         assert self.typed is not None
         *lines, self.typed = (self.typed + octets).split(b"\n")
-        self.lines += [line.decode() for line in lines]
+        for line in lines:
+            self.take_line(line.removesuffix(b"\r"))
+
+    def take_line(self, line: bytes) -> None:
+        has_commands = self.level >= 2
+        if line == b"exit":
+            self.exit()
+        elif has_commands and line.startswith(b"/") and not line.startswith(b"//"):
+            self.command(*line[1:].decode(errors="replace").split(" "))
+        elif line:
+            self.keep_line(line[1:] if has_commands and line.startswith(b"//") else line)
+
+    def keep_line(self, text: bytes) -> None:
+        fault = kinds.fault(FIELDS["text"], text)
+        if fault is not None:
+            emit("error", **{"from": "client"}, code=fault.code, reason=f"not sent: {fault.why}")
+            return
+        self.current.lines.append(text.decode())
+
+    def command(self, verb: str, *words: str) -> None:
+        if verb == "quit":
+            self.exit()
+        elif verb == "join" and len(words) == 1 and not kinds.fault(FIELDS["room"], words[0].encode()):
+            self.enter(words[0])
+        elif verb == "leave" and self.current.state == "IN":
+            self.leave(self.current)
+        else:
+            say(f"/{verb} {' '.join(words)}: no such command here")
+
+    def exit(self) -> None:
+        """END-07: what may be sent is sent, nothing is waited for."""
+        if self.is_leaving:
+            return
+        self.is_leaving = True
+        if self.sock is not None and not self.sent_bye:
+            self.speak()
+            self.say_bye()
+        unsent = sum(len(room.lines) for room in self.rooms)
+        if unsent:
+            say(f"{unsent} lines were not sent")
 
     def speak(self) -> None:
-        """Send what the limit allows; goodbye on `exit`, or at end of file when all is answered."""
+        """Send what the limits allow; goodbye at end of file when all is done."""
         if self.sent_bye:
             return
-        if "exit" in self.lines[:1]:
-            self.say_bye()
-        elif self.lines and self.counter < self.limit_counter:
-            self.publish(self.lines.pop(0))
-        elif self.typed is None and not self.lines and self.limit_counter > self.counter:
+        for room in self.rooms:
+            self.send_again(room)
+            while room.state == "IN" and room.lines and room.counter < room.limit_counter:
+                self.publish(room, room.lines.pop(0))
+        if self.typed is None and all(room.is_done for room in self.rooms):
+            self.is_leaving = True
             self.say_bye()
 
-    def publish(self, text: str) -> None:
-        self.counter += 1
+    # --- rooms ---
+
+    def enter(self, name: str) -> None:
+        known = next((room for room in self.rooms if room.name == name), None)
+        if known is None:
+            known = Room(name)
+            self.rooms.append(known)
+            if self.sock is not None:
+                self.join(known)
+        self.current = known
+
+    def leave(self, room: Room) -> None:
+        room.state = "LEAVING"
+        self.send(codec.frame("LEAVE", room_id=room.id))
+        if room.name == HOST:
+            self.send(codec.frame("PING", opaque=b"left"))  # its PONG stands for the answer [MSG-18]
+
+    def left(self, room: Room) -> None:
+        self.rooms.remove(room)
+        if self.rooms:
+            self.current = self.rooms[-1]
+        else:
+            self.is_leaving = True
+            self.say_bye()
+
+    def join(self, room: Room) -> None:
+        room.state = "JOINING"
+        room.asked = self.place(room) if self.has("resume") else None
+        epoch, after_seq = room.asked or (None, None)
+        window = SEND_WINDOW if self.level >= 2 else 1
+        windows = {"send_window": window, "recv_window": RECV_WINDOW}
+        self.send(codec.frame("JOIN", room=room.name, epoch=epoch, after_seq=after_seq, **windows))
+
+    def take_joined(self, joined: Frame) -> None:
+        name = str(joined.value("room"))
+        room = next((one for one in self.rooms if one.name == name and one.state == "JOINING"), None)
+        if room is None:
+            raise Fatal("BAD_STATE")
+        epoch = joined.need("epoch")
+        room.id = crypto.room_id(self.server_key, epoch, name, self.key if name == HOST else None)
+        self.check_room_id(room, joined)
+        self.tries = 0
+        room.state, room.granted = "IN", joined.number("granted_window")
+        room.next_seq = joined.number("start_seq")
+        room.limit_seq = room.next_seq + RECV_WINDOW - 1
+        room.limit_counter = joined.number("limit_counter")
+        room.counters, room.members, room.checkpoints, room.hashes = {}, {}, {}, {}
+        self.find_chain(room, epoch)
+        lost_history = self.history_is_lost(room, joined)
+        emit(
+            "joined",
+            room=name,
+            room_id=room.id.hex(),
+            epoch=epoch.hex(),
+            server_key=self.server_key.hex(),
+            last_counter=str(joined.number("last_counter")),
+            start_seq=str(room.next_seq),
+            lost_history=lost_history,
+        )
+        self.take_stock(room, epoch, joined.number("last_counter"))
+
+    def check_room_id(self, room: Room, joined: Frame) -> None:
+        if joined.octets("room_id") != room.id:
+            raise Fatal("WRONG_ROOM")
+
+    def publish(self, room: Room, text: str) -> None:
+        room.counter += 1
         message = codec.frame(
             "PUBLISH",
             extra=[(0x2A2B, b"")],
             nick=self.nick,
-            room_id=self.room_id,
+            room_id=room.id,
             author_key=self.key,
-            counter=self.counter,
+            counter=room.counter,
             sent_at=int(time.time() * 1000),
             text=text,
         )
-        self.send(crypto.sign_message(self.seed, message))
-
-    def say_bye(self) -> None:
-        self.send(codec.frame("BYE", code="NORMAL"))
-        self.sent_bye = self.leaving = True
-        self.sock.shutdown(socket.SHUT_WR)
+        signed = crypto.sign_message(self.seed, message)
+        self.keep_message(room, signed)
+        room.sent = room.counter
+        self.send(signed)
 
     # --- frames ---
 
     def take(self, frame: Frame) -> None:
         name = frame.name or ""
-        if name in ("DELIVER", "ACK", "PING", "PONG", "MEMBER", "CHECKPOINT"):
-            getattr(self, f"take_{name.lower()}", lambda _: None)(frame)
+        if name in ("JOINED", "DELIVER", "ACK", "PING", "PONG", "MEMBER", "CHECKPOINT"):
+            getattr(self, f"take_{name.lower()}")(frame)
         elif name in ("ERROR", "BYE"):
             self.take_end(frame)
         else:
             raise Fatal("BAD_STATE")
 
-    def take_deliver(self, deliver: Frame) -> None:
-        if deliver.octets("room_id") != self.room_id:
+    def room_of(self, frame: Frame) -> Room:
+        """MSG-18"""
+        room_id = frame.octets("room_id")
+        room = next((one for one in self.rooms if one.id == room_id and one.state != "JOINING"), None)
+        if room is None:
             raise Fatal("WRONG_ROOM")
-        seq = deliver.number("room_seq")
-        if seq > self.limit_seq:
-            raise Fatal("FLOW_VIOLATION")
-        if seq != self.next_seq:
-            raise Fatal("SEQ_GAP")
-        self.next_seq += 1
-        self.show(deliver)
-        if self.limit_seq - seq <= RECV_WINDOW // 2 and not self.sent_bye:
-            self.limit_seq = seq + RECV_WINDOW
-            self.send(codec.frame("ACK", room_id=self.room_id, seen_seq=seq, limit_seq=self.limit_seq))
+        return room
 
-    def show(self, deliver: Frame) -> None:
+    def take_deliver(self, deliver: Frame) -> None:
+        room = self.room_of(deliver)
+        if room.state == "LEAVING":
+            return
+        self.check_place(room, deliver.number("room_seq"))
+        room.next_seq += 1
+        self.check_chain(room, deliver)
+        self.note_counter(room, deliver)
+        self.show(room, deliver)
+        self.give_credit(room)
+
+    def check_place(self, room: Room, seq: int) -> None:
+        """MSG-17 before FLOW-19."""
+        if seq != room.next_seq:
+            raise Fatal("SEQ_GAP")
+        if seq > room.limit_seq:
+            raise Fatal("FLOW_VIOLATION")
+
+    def note_counter(self, room: Room, deliver: Frame) -> None:
+        """MSG-28, and where our own messages stand."""
+        author, counter = deliver.need("author_key"), deliver.number("counter")
+        last = room.counters.get(author)
+        room.counters[author] = counter
+        if self.level >= 3 and last is not None and counter != last + 1:
+            reason = f"message {counter} follows message {last} of {deliver.value('nick')}"
+            error = {"from": "client", "code": "COUNTER_GAP", "reason": reason}
+            emit("error", **error, room=room.name, counter=str(counter))
+        if author == self.key:
+            room.places[counter] = deliver.number("room_seq")
+
+    def give_credit(self, room: Room) -> None:
+        """FLOW-17"""
+        seen = room.next_seq - 1
+        if room.limit_seq - seen <= RECV_WINDOW // 2 and not self.sent_bye:
+            room.limit_seq = seen + RECV_WINDOW
+            self.keep_place(room)
+            self.send(codec.frame("ACK", room_id=room.id, seen_seq=seen, limit_seq=room.limit_seq))
+
+    def show(self, room: Room, deliver: Frame) -> None:
         counter = str(deliver.number("counter"))
         if not self.signature_is_good(deliver):
-            emit("error", **{"from": "client"}, code="BAD_SIG", reason="forged", room=self.room, counter=counter)
+            emit("error", **{"from": "client"}, code="BAD_SIG", reason="forged", room=room.name, counter=counter)
             return
         if not self.displayable:
-            emit("error", **{"from": "client"}, code="UNSUPPORTED", reason="cannot display", room=self.room)
+            emit("error", **{"from": "client"}, code="UNSUPPORTED", reason="cannot display", room=room.name)
             return
         members = {name: deliver.value(name) for name in ("nick", "text", "display") if deliver.has(name)}
         numbers = {name: str(deliver.number(name)) for name in ("room_seq", "counter", "sent_at", "server_time")}
         reply_to = deliver.octets("reply_to")
         emit(
             "message",
-            room=self.room,
+            room=room.name,
             **numbers,
             **members,
-            author_key=(deliver.octets("author_key") or b"").hex(),
+            author_key=deliver.need("author_key").hex(),
             id=crypto.message_id(deliver).hex(),
             own=deliver.octets("author_key") == self.key,
             **({"reply_to": reply_to.hex()} if reply_to else {}),
@@ -350,81 +341,116 @@ class MiniClient:
         return crypto.verify_message(deliver)
 
     def take_ack(self, ack: Frame) -> None:
-        if ack.octets("room_id") != self.room_id:
-            raise Fatal("WRONG_ROOM")
-        if ack.number("acked_counter") > self.counter:
+        room = self.room_of(ack)
+        acked = ack.number("acked_counter")
+        self.check_ack(room, acked)
+        room.limit_counter = max(room.limit_counter, ack.number("limit_counter"))
+        if acked > room.acked:
+            room.acked = acked
+            emit("acked", room=room.name, counter=str(acked), room_seq=str(ack.number("acked_seq")))
+            self.settle(room)
+
+    def check_ack(self, room: Room, acked: int) -> None:
+        if acked > room.sent:
             raise Fatal("ACK_TOO_HIGH")
-        self.limit_counter = max(self.limit_counter, ack.number("limit_counter"))
-        if ack.number("acked_counter") > self.acked:
-            self.acked = ack.number("acked_counter")
-            emit("acked", room=self.room, counter=str(self.acked), room_seq=str(ack.number("acked_seq")))
+
+    def take_member(self, member: Frame) -> None:
+        room = self.room_of(member)
+        change = EVENT_NAMES.get(member.number("event"))
+        if change is None:
+            return
+        key, nick = member.octets("member_key"), member.value("nick")
+        who = {"nick": nick, "member_key": key.hex()} if key else {}
+        if key and change == "left":
+            room.members.pop(key.hex(), None)
+        elif key:
+            room.members[key.hex()] = str(nick)
+        else:
+            room.members.clear()
+        count = {"count": member.number("count")} if member.has("count") else {}
+        emit("member", room=room.name, change=change, **who, **count)
+        if room.state == "LEAVING" and change == "left" and key == self.key:
+            self.left(room)
 
     def take_ping(self, ping: Frame) -> None:
         if not self.sent_bye:
             self.send(codec.frame("PONG", opaque=ping.octets("opaque")))
 
+    def take_pong(self, pong: Frame) -> None:
+        """LIVE-09: ignored, but for the one that stands for the answer to a LEAVE of @host."""
+        room = next((one for one in self.rooms if one.name == HOST and one.state == "LEAVING"), None)
+        if room is not None and pong.octets("opaque") == b"left":
+            self.left(room)
+
+    def take_checkpoint(self, checkpoint: Frame) -> None:
+        self.judge_checkpoint(self.room_of(checkpoint), checkpoint)
+
+    # --- errors and goodbyes ---
+
     def take_error(self, error: Frame) -> bool:
         """Tell about an ERROR; True when it refuses or only delays something."""
-        number = error.number("code")
-        extra = {"counter": str(error.number("counter"))} if error.has("counter") else {}
-        emit("error", **{"from": "server"}, code=code_name(number), reason=error.value("reason"), **extra)
-        return number >> 8 in (4, 5)
+        self.tell_error(error)
+        return error.number("code") >> 8 in (4, 5)
 
     def take_end(self, frame: Frame) -> None:
-        number = frame.number("code")
-        name = code_name(number)
-        if frame.name == "ERROR":
-            if self.take_error(frame):
-                return
-            raise Over("error", exit_code_of(number), name, f"the server says {name}")
-        if not self.sent_bye:
-            self.send(codec.frame("BYE", code="NORMAL"))
-        raise Over("goodbye", GOOD if name == "NORMAL" else AWAY, name, f"the server says goodbye: {name}")
+        if frame.name == "BYE":
+            over = end_of(frame)
+            if self.sent_bye:
+                over = Over("goodbye", GOOD, "NORMAL", "goodbye")  # our own counts [END-11]
+            else:
+                self.say_bye()
+            raise over
+        if not self.take_error(frame):
+            raise end_of(frame)
+        self.take_refusal(frame)
 
-    # --- the end ---
+    def take_refusal(self, error: Frame) -> None:
+        """A JOIN was refused: the room is none of ours; goodbye when there is no other [CON-12]."""
+        name, number = error.value("room"), error.number("code")
+        room = next((one for one in self.rooms if one.state == "JOINING" and name in (None, one.name)), None)
+        if room is None or number >> 8 != 4:
+            return
+        self.rooms.remove(room)
+        if self.rooms:
+            self.current = self.rooms[-1]
+            return
+        self.is_leaving = True
+        self.say_bye()
+        raise Over("goodbye", PROTOCOL, code_name(number), "the room was refused")
 
-    def refuse(self, code: str) -> int:
-        number = codec.NAMED_NUMBERS["code"][code]
-        if not self.sent_bye:
-            try:
-                self.sock.sendall(codec.encode(codec.frame("ERROR", code=code, reason="the server broke the protocol")))
-            except OSError:
-                say("the server is gone already")
-        emit("error", **{"from": "client"}, code=code, reason="the server broke the protocol")
-        return self.end(Over("error", exit_code_of(number), code, "the server broke the protocol"))
+    def hang_up(self, over: Over, again: bool) -> None:
+        say(over.reason)
+        if self.sock is not None:
+            self.drain()
+        for room in self.rooms:
+            self.keep_place(room)
+        self.rooms = [room for room in self.rooms if room.state != "LEAVING"] or self.rooms
+        for room in self.rooms:
+            room.state = "JOINING"
+        emit("disconnected", how=over.how, again=again)
 
     def end(self, over: Over) -> int:
-        say(over.reason)
-        if hasattr(self, "sock"):
-            self.drain()
-        emit("disconnected", how=over.how, again=False)
+        if not self.is_away:
+            self.hang_up(over, again=False)
         emit("closed", exit=over.exit_code, code=over.code, reason=over.reason)
         return over.exit_code
-
-    def drain(self) -> None:
-        """END-01: shut down, read on until end of file or the linger, close."""
-        deadline = time.monotonic() + getattr(self, "linger", 1.0)
-        try:
-            self.sock.shutdown(socket.SHUT_WR)
-            while (left := deadline - time.monotonic()) > 0 and select.select([self.sock], [], [], left)[0]:
-                if not self.sock.recv(HEARD):
-                    break
-        except OSError:
-            say("the connection was reset")
-        self.sock.close()
 
 
 def main(client_class: type[MiniClient] = MiniClient) -> None:
     env = os.environ
-    if env["PROSA_LEVEL"] not in ("L0", "L1"):
+    level = env.get("PROSA_LEVEL", LEVELS[-1])
+    if level not in LEVELS:
         sys.exit(NOT_THERE)
-    folder = Path(env["PROSA_DATA"])
-    nick, room, port = env["PROSA_NICK"], env.get("PROSA_ROOM", "@host"), env["PROSA_PORT"]
+    if not crypto.library_is_cofactorless():
+        sys.exit("this library accepts signatures that it must not [KEY-07]")
+    folder = Path(env.get("PROSA_DATA", "."))
+    nick, room, port = env.get("PROSA_NICK", "anybody"), env.get("PROSA_ROOM", HOST), env.get("PROSA_PORT", "65432")
     fits = not kinds.fault(FIELDS["nick"], nick.encode()) and not kinds.fault(FIELDS["room"], room.encode())
     if not (fits and port.isdecimal() and 0 < int(port) < 65536):
         say(f"bad settings: nick {nick!r}, room {room!r}, port {port!r}")
         sys.exit(BAD_SETTINGS)
-    sys.exit(client_class(folder, env["PROSA_HOST"], int(port), nick, room).run())
+    host = env.get("PROSA_HOST", "127.0.0.1")
+    sys.exit(client_class(folder, host, int(port), nick, room, max(1, LEVELS.index(level))).run())
 
 
 if __name__ == "__main__":

@@ -1,116 +1,315 @@
 # SPDX-License-Identifier: MIT
-"""A small server at L1 on the suite's own codec: one client at a time, one room, one question.
+"""A small server on the suite's own codec: levels L1 to L4 with liveness, resume and audit, in one loop.
 
-Its use is to be broken: faulty.py holds variants of it that break one clause each. With the
-word `echo` it answers every question itself, with the same text.
+Its use is to be broken: faulty.py holds variants of it that break one clause each. Words:
+`echo` answers every question itself, with the same text; `memory` keeps no log, and so has no resume;
+`keep=N` prunes a room to its last N entries; `places=N` serves N clients at most; `restored` says that
+the log is a copy. From L2 on lines that begin with `/` are commands: `/kick /ban /unbind NICK`.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import select
+import selectors
 import signal
 import socket
+import sqlite3
 import sys
 import time
+from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from mini_session import HEARD, Session
-from prosa_conformance import codec, crypto
-from prosa_conformance.registry import LIMITS, TIMERS
+from mini_connection import HEARD
+from mini_rooms import HOST, Room, View
+from mini_session import Session
+from mini_store import Store, lock
+from prosa_conformance import crypto, kinds
+from prosa_conformance.codec import Frame
+from prosa_conformance.registry import FEATURES, FIELDS, LIMITS, TIMERS
 
-NOT_THERE, BAD_SETTINGS, CANNOT_LISTEN = 89, 2, 3
+BAD_SETTINGS, CANNOT_LISTEN, NOT_THERE = 2, 3, 89  # 1, failed, is what sys.exit makes of words
+LEVELS = ("L0", "L1", "L2", "L3", "L4")
+SENT_AHEAD = 65536  # octets that the kernel keeps for one connection, beside ours
+STRANGERS, STRANGERS_OF_ONE_ADDRESS = 64, 8  # LIM-04, LIM-05
 
 
 class MiniServer:
     session_class: type[Session] = Session
+    room_class: type[Room] = Room
+    store_class: type[Store] = Store
 
-    def __init__(self, limits: dict[str, int], seed: bytes, echo: bool) -> None:
+    def __init__(self, level: int, limits: dict[str, int], seed: bytes, store: Store, words: Sequence[str]) -> None:
+        self.level = level
         self.limits = limits
         self.seed = seed
         self.key = crypto.public_key(seed)
-        self.echo = echo
-        self.sessions = 0
-        self.session: Session | None = None
+        self.store = store
+        self.echo = "echo" in words
+        numbers = dict(word.split("=") for word in words if "=" in word)
+        self.keep, self.places = int(numbers.get("keep", 0)), int(numbers.get("places", 512))
+        self.features = self.offered_features("memory" not in words)
+        self.numbers = 0
+        self.sessions: list[Session] = []
+        self.rooms: dict[tuple[str, bytes], Room] = {}  # those that a session is in
+        self.unsettled: set[Room] = set()
+        self.questions: list[tuple[View, Frame]] = []  # the oldest first
         self.operator: bytes | None = b""  # what was typed of a line; None without an operator
         self.over = False
+        self.selector = selectors.PollSelector()
+
+    def offered_features(self, is_durable: bool) -> int:
+        if self.level < 2:
+            return 0
+        names = ["liveness", "audit", *(["resume"] if is_durable else [])]
+        return sum(FEATURES[name] for name in names)
+
+    def seconds(self, timer: str) -> float:
+        return self.limits[timer] / 1000
+
+    # --- the loop ---
 
     def serve(self, listener: socket.socket, wake: int) -> None:
-        """One client at a time, until `exit` or SIGTERM; then its goodbye."""
-        while not (self.over and self.session is None):
-            reads: list[socket.socket | int] = [wake]
-            if self.operator is not None and not self.over:
-                reads.append(0)
-            reads.append(listener if self.session is None else self.session.sock)
-            ready = select.select(reads, [], [], self.time_left())[0]
-            if wake in ready:
-                os.read(wake, HEARD)
-                self.end("SHUTDOWN")
-            if 0 in ready:
-                self.read_console()
-            if listener in ready and not self.over:
-                self.accept(listener)
-            self.tend(ready)
+        """Until `exit` or SIGTERM; then every session's goodbye."""
+        self.selector.register(wake, selectors.EVENT_READ)
+        more = False
+        while not (self.over and not self.sessions):
+            self.watch(listener, self.accepts())
+            self.watch(sys.stdin, self.operator is not None and not self.over)
+            for key, events in self.selector.select(0 if more else self.time_left()):
+                if key.fileobj is listener:
+                    self.accept(listener)
+                elif key.fileobj is sys.stdin:
+                    self.read_console()
+                elif key.fileobj is wake:
+                    os.read(wake, HEARD)
+                    self.end("SHUTDOWN")
+                elif events & selectors.EVENT_READ:
+                    key.data.readable()
+            more = self.turn()
 
-    def accept(self, listener: socket.socket) -> None:
-        sock, _ = listener.accept()
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sessions += 1
-        self.session = self.session_class(self, sock)
+    def turn(self) -> bool:
+        """Decide, commit, tell, write; True when there is more to do at once."""
+        for session in list(self.sessions):
+            session.take_turn()
+        self.settle()
+        for session in list(self.sessions):
+            for view in list(session.views.values()):
+                session.flush(view)
+        now = time.monotonic()
+        for session in list(self.sessions):
+            session.write()
+            for when, due in list(session.deadlines()):
+                if when <= now:
+                    due()
+                    session.write()
+        for session in list(self.sessions):
+            self.tend(session)
+        return any(session.may_go_on() for session in self.sessions)
 
-    def tend(self, ready: list[socket.socket | int]) -> None:
-        session = self.session
-        if session is None:
-            return
-        if session.sock in ready:
-            session.readable()
-        if session.deadline is not None and time.monotonic() >= session.deadline:
-            session.expire()
+    def tend(self, session: Session) -> None:
+        """What the loop waits for next at this connection; or nothing any more."""
         if session.state == "GONE":
+            self.sessions.remove(session)
+            self.watch(session.sock, False)
             session.sock.close()
-            self.session = None
+            return
+        events = selectors.EVENT_READ if session.wants_to_read() else 0
+        events |= selectors.EVENT_WRITE if session.out else 0
+        self.watch(session.sock, bool(events), events, session)
+
+    def watch(self, file: object, wanted: bool, events: int = selectors.EVENT_READ, data: object = None) -> None:
+        known = self.selector.get_map().get(file)  # type: ignore[call-overload]
+        if known is not None and known.events == events and wanted:
+            return
+        if known is not None:
+            self.selector.unregister(file)  # type: ignore[arg-type]
+        if wanted:
+            self.selector.register(file, events, data)  # type: ignore[arg-type]
 
     def time_left(self) -> float | None:
-        deadline = self.session.deadline if self.session else None
-        return None if deadline is None else max(0.0, deadline - time.monotonic())
+        due = [when for session in self.sessions for when, _ in session.deadlines()]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    # --- commitment ---
+
+    def append(self, room: Room, message: Frame) -> int:
+        """The message has its place in the room, and is not committed yet."""
+        self.unsettled.add(room)
+        return room.append(message)
+
+    def settle(self) -> None:
+        """Commit what was appended; only then does anybody see it [FLOW-26]."""
+        if not self.unsettled:
+            return
+        self.store.commit()
+        rooms, self.unsettled = self.unsettled, set()
+        for room in rooms:
+            room.commit()
+            for view in list(room.views):
+                self.tell(view)
+            room.prune(self.keep)
+            for view in list(room.views):
+                if view.is_overtaken:
+                    view.session.evict()  # FLOW-40
+
+    def tell(self, view: View) -> None:
+        """An entry of its room is visible now: the ACK of its author, DELIVER to all."""
+        if view.ack_due:
+            view.session.ack(view)
+        view.session.flush(view)
+
+    # --- connections ---
+
+    def accepts(self) -> bool:
+        """LIM-01: at L1 the next client waits unread."""
+        return not self.over and not (self.level == 1 and self.sessions)
+
+    def accept(self, listener: socket.socket) -> None:
+        try:
+            sock, (address, *_) = listener.accept()
+        except OSError:
+            return
+        if self.level >= 4 and not self.make_place(address):
+            sock.close()
+            return
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT_AHEAD)
+        self.sessions.append(self.session_class(self, sock))
+
+    def make_place(self, address: str) -> bool:
+        """Whether a newcomer is taken; the oldest that has sent no HELLO may have to go for it."""
+        strangers = [session for session in self.sessions if not session.nick]
+        near = sum(same_network(session.address, address) for session in strangers)
+        if len(strangers) >= STRANGERS // 2 and near >= STRANGERS_OF_ONE_ADDRESS:
+            return False
+        if len(strangers) < STRANGERS:
+            return True
+        silent = next((session for session in strangers if not session.hello), None)
+        if silent is not None:
+            silent.vanish()
+            self.tend(silent)
+        return silent is not None
+
+    def has_place(self, key: bytes) -> bool:
+        """AUTH-07; who replaces an older session needs no other place."""
+        return sum(session.state == "READY" for session in self.sessions if session.client_key != key) < self.places
+
+    def next_number(self) -> int:
+        self.numbers += 1
+        return self.numbers
+
+    def session_of(self, key: bytes) -> Session | None:
+        """The READY session of a key; there is one at most [END-14]."""
+        return next((one for one in self.sessions if one.client_key == key and one.state == "READY"), None)
+
+    # --- rooms ---
+
+    def open_room(self, name: str, owner: bytes) -> Room:
+        room = self.rooms.get((name, owner))
+        if room is None:
+            audit = bool(self.features & FEATURES["audit"])
+            room = self.room_class(self.store, self.seed, name, owner, audit, self.limits["member_limit"])
+            self.rooms[name, owner] = room
+            if name != HOST:
+                room.keep()
+                self.store.commit()
+        return room
+
+    def close_room(self, room: Room) -> None:
+        """Nobody is in it; what is committed stays in the store."""
+        if not room.views and not room.members and self.rooms.get((room.name, room.owner)) is room:
+            self.settle()
+            del self.rooms[room.name, room.owner]
 
     # --- the operator ---
 
-    def ask(self, session: Session) -> None:
-        """Somebody should answer the session's pending question."""
-        assert session.pending is not None
+    def ask(self, view: View, question: Frame) -> None:
+        """Somebody should answer; no more questions of a session are kept than its window has [LIM-08]."""
         if self.echo:
-            session.answer(str(session.pending.value("text")))
+            view.session.say(view, question, str(question.value("text")))
         elif self.operator is None:
-            session.no_answer()
+            view.session.no_answer(view, question)
+        else:
+            mine = [one for one in self.questions if one[0] is view]
+            if len(mine) >= view.granted:
+                self.questions.remove(mine[0])
+            self.questions.append((view, question))
+
+    def drop_questions(self, view: View) -> None:
+        self.questions = [one for one in self.questions if one[0] is not view]
 
     def read_console(self) -> None:
         octets = os.read(0, HEARD)
         if not octets:
             self.operator = None
-            if self.session and self.session.pending:
-                self.session.no_answer()
+            questions, self.questions = self.questions, []
+            for view, question in questions:
+                view.session.no_answer(view, question)
             return
         assert self.operator is not None
         *lines, self.operator = (self.operator + octets).split(b"\n")
         for line in lines:
-            self.typed(line.decode())
+            self.typed(line.removesuffix(b"\r"))
 
-    def typed(self, line: str) -> None:
-        if line == "exit":
+    def typed(self, line: bytes) -> None:
+        has_commands = self.level >= 2
+        if line == b"exit":
             self.end("NORMAL")
-        elif self.session and line.startswith(f"@{self.session.nick} "):
-            self.session.say(line.partition(" ")[2])
-        elif self.session and self.session.pending:
-            self.session.say(line)
-        else:
-            print("nobody has asked", file=sys.stderr)
+        elif has_commands and line.startswith(b"/") and not line.startswith(b"//"):
+            self.command(*line[1:].decode(errors="replace").split(" ", 1))
+        elif line.startswith(b"@"):
+            nick, _, text = line[1:].partition(b" ")
+            self.say_to(self.view_of(nick.decode(errors="replace")), text)
+        elif line:
+            view = self.questions[0][0] if self.questions else None
+            self.say_to(view, line[1:] if has_commands and line.startswith(b"//") else line)
+
+    def say_to(self, view: View | None, text: bytes) -> None:
+        """END-19: the client's oldest question is answered, if it has one."""
+        fault = kinds.fault(FIELDS["text"], text)
+        if view is None or fault is not None:
+            self.refuse_line(fault.why if fault else "nobody of that nick is here, or nobody has asked")
+            return
+        mine = next((one for one in self.questions if one[0] is view), None)
+        if mine is not None:
+            self.questions.remove(mine)
+        view.session.say(view, mine[1] if mine else None, text.decode())
+
+    def view_of(self, nick: str) -> View | None:
+        views = (view for one in reversed(self.sessions) if one.nick == nick for view in one.views.values())
+        return next((view for view in views if view.room.name == HOST), None)
+
+    def command(self, verb: str, nick: str = "") -> None:
+        key = self.store.key_of(nick)
+        if verb not in ("kick", "ban", "unbind") or key is None:
+            self.refuse_line(f"/{verb} {nick}: no such command, or nobody of that nick")
+            return
+        if verb == "unbind":
+            self.store.unbind(nick)
+            return
+        if verb == "ban":
+            self.store.ban(key)
+        session = self.session_of(key)
+        if session is not None:
+            session.goodbye("KICKED")
+
+    def refuse_line(self, words: str) -> None:
+        print(words, file=sys.stderr, flush=True)
 
     def end(self, code: str) -> None:
         self.over = True
-        if self.session is not None and self.session.state != "CLOSING":
-            self.session.finish(codec.frame("BYE", code=code))
+        for session in list(self.sessions):
+            session.goodbye(code)
+
+
+def same_network(one: str, other: str) -> bool:
+    """LIM-05: one address, for IPv6 one /64."""
+    if ":" in one and ":" in other:
+        return ip_address(other) in ip_network(f"{one.partition('%')[0]}/64", strict=False)
+    return one == other
 
 
 def read_limits(text: str) -> dict[str, int]:
@@ -136,27 +335,53 @@ def own_seed(folder: Path) -> bytes:
     return path.read_bytes()
 
 
+def open_store(store_class: type[Store], folder: Path, words: Sequence[str]) -> Store:
+    """The durable log, locked, or one in memory; exit code 1 when it cannot be had [RES-14]."""
+    if "memory" in words:
+        return store_class(None)
+    try:
+        lock(folder)
+        store = store_class(folder / "log.sqlite")
+    except BlockingIOError:
+        sys.exit(f"{folder}: another server is running there")
+    except sqlite3.DatabaseError as error:
+        sys.exit(f"{folder / 'log.sqlite'}: {error}")
+    if "restored" in words:
+        store.forget_rooms()
+    return store
+
+
 def listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket()
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen()
-    except OSError as error:
-        print(f"cannot listen on {host}:{port}: {error.strerror}", file=sys.stderr)
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        print(f"cannot listen on {host}:{port}: {error}", file=sys.stderr)
         sys.exit(CANNOT_LISTEN)
+    listener.setblocking(False)
     return listener
 
 
 def main(server_class: type[MiniServer] = MiniServer) -> None:
-    if os.environ["PROSA_LEVEL"] not in ("L0", "L1"):
+    env, words = os.environ, sys.argv[1:]
+    level = env.get("PROSA_LEVEL", LEVELS[-1])
+    if level not in LEVELS:
         sys.exit(NOT_THERE)
-    limits = read_limits(os.environ["PROSA_TIMERS"])
-    server = server_class(limits, own_seed(Path(os.environ["PROSA_DATA"])), "echo" in sys.argv[1:])
+    if not crypto.library_is_cofactorless():
+        sys.exit("this library accepts signatures that it must not [KEY-07]")
+    if level <= "L1":
+        words = [*words, "memory"]
+    limits = read_limits(env.get("PROSA_TIMERS", ""))
+    folder = Path(env.get("PROSA_DATA", "."))
+    store = open_store(server_class.store_class, folder, words)
+    server = server_class(max(1, LEVELS.index(level)), limits, own_seed(folder), store, words)
     woken, wake = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.write(wake, b"!"))
-    listener = listen(os.environ["PROSA_HOST"], int(os.environ["PROSA_PORT"]))
-    print("READY {}:{}".format(*listener.getsockname()), flush=True)
+    listener = listen(env.get("PROSA_HOST", "127.0.0.1"), int(env.get("PROSA_PORT", "65432")))
+    host, port = listener.getsockname()[:2]
+    print(f"READY [{host}]:{port}" if ":" in host else f"READY {host}:{port}", flush=True)
     server.serve(listener, woken)
 
 

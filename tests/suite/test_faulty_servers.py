@@ -5,14 +5,20 @@ from __future__ import annotations
 
 import pytest
 
+import faulty
+import faulty_l3
 from conftest import Conform, python
-from faulty import VARIANTS
+
+AT_L1 = [("faulty.py", name, kind, "L1") for name, kind in faulty.VARIANTS.items()]
+AT_L3 = [("faulty_l3.py", name, kind, "L3") for name, kind in faulty_l3.VARIANTS.items()]
+ALL = AT_L1 + AT_L3
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_fault_is_found(conform: Conform, variant: str) -> None:
-    clause = (VARIANTS[variant].__doc__ or "").partition(":")[0]
-    command = python("faulty.py", variant)
-    outcome = conform("--cmd", command, "--only", clause, "--strict", "--time-scale", "0.3", "--seed", "1")
+@pytest.mark.parametrize(("script", "variant", "kind", "level"), ALL, ids=[name for _, name, _, _ in ALL])
+def test_fault_is_found(conform: Conform, script: str, variant: str, kind: type, level: str) -> None:
+    clause = (kind.__doc__ or "").partition(":")[0]
+    command = python(script, variant)
+    words = ("--level", level, "--only", clause, "--strict", "--time-scale", "0.3", "--seed", "1")
+    outcome = conform("--cmd", command, *words)
     assert outcome.code == 1, f"{variant} breaks {clause}, and the suite did not say so:\n{outcome.text}"
     assert "fail" in outcome.verdicts().values(), outcome.text

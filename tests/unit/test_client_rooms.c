@@ -57,6 +57,33 @@ static void test_join(void)
     client_rig_fini(&rig);
 }
 
+/* The linker puts this in the place of realloc: the call with this number, counted down, fails. */
+static unsigned fails_at;
+void *__real_realloc(void *at, size_t size);
+void *__wrap_realloc(void *at, size_t size);
+
+void *__wrap_realloc(void *at, size_t size)
+{
+    return fails_at > 0 && --fails_at == 0 ? NULL : __real_realloc(at, size);
+}
+
+/* Whatever there is no memory for, a JOIN whose answer would have no place does not go out. */
+static void test_join_without_memory(void)
+{
+    for (unsigned number = 1; number <= 2; number++) {
+        client_rig_init(&rig);
+        client_rig_ready(&rig);
+        client_rig_skip(&rig);
+        fails_at = number;
+        CHECK(client_rig_join(&rig, 8, NULL) == PROSA_ERR_NO_SPACE);
+        CHECK(fails_at == 0);
+        CHECK(prosa_client_session_send_peek(&rig.session).size == 0 && client_rig_take(&rig) == 0);
+        CHECK(client_rig_join(&rig, 8, NULL) == PROSA_OK);
+        CHECK(client_rig_take(&rig) == PROSA_FRAME_JOIN && client_rig_take(&rig) == 0);
+        client_rig_fini(&rig);
+    }
+}
+
 /* lost_history of a JOINED with this start after a JOIN with after_seq 3. */
 static bool loses(uint64_t start_seq, uint8_t epoch)
 {
@@ -395,6 +422,7 @@ static void test_barrier(void)
 int main(void)
 {
     test_join();
+    test_join_without_memory();
     test_lost_history();
     test_joined_is_checked();
     test_join_is_refused();

@@ -113,6 +113,10 @@ static void give(enum prosa_client_input input)
     case CLIENT_ON_END_OF_FILE:
         prosa_client_session_recv_eof(&rig.session, rig.now);
         break;
+    case CLIENT_ON_HANDSHAKE_DEADLINE:
+        if (rig.session.state < CLIENT_READY)
+            client_rig_advance(&rig, 5000);
+        break;
     case CLIENT_ON_PING_DEADLINE:
         if (rig.session.state == CLIENT_READY)
             client_rig_advance(&rig, 1000);

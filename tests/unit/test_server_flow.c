@@ -139,7 +139,7 @@ static void test_what_came_before_a_fault_counts(void)
     uint64_t seq = rig_host_says(&rig, &rig.group, 1, "stands for it");
     prosa_server_session_accepted(&rig.session, &rig.group.room, 1, seq, rig.now);
     rig_turn(&rig);
-    CHECK(rig_took_ack(&rig, 1, 2, 1));
+    CHECK(rig_took_ack(&rig, 1, 2, 1) && rig_took_deliver(&rig, 1));
     CHECK(rig_took_error(&rig, PROSA_CODE_FLOW_VIOLATION, "FLOW-21"));
     rig_fini(&rig);
 }
@@ -179,6 +179,29 @@ static void test_credit(void)
     rig_fini(&rig);
 }
 
+static void test_credit_held_back(void)
+{
+    rig_init(&rig);
+    joined("general", 2, 8);
+    rig.config.credit_held = true;
+    PROSA_CLAUSE("FLOW-35"); /* what the limit allows is taken */
+    rig_publish(&rig, &rig.group, 1, "one");
+    CHECK(rig_took_ack(&rig, 1, 2, 1) && rig_took_deliver(&rig, 1));
+    rig_publish(&rig, &rig.group, 2, "two");
+    CHECK(rig_took_ack(&rig, 2, 2, 2) && rig_took_deliver(&rig, 2));
+    rig_ping(&rig, "p");
+    CHECK(rig_take(&rig) == PROSA_FRAME_PONG && rig_take(&rig) == 0);
+    rig.config.credit_held = false;
+    rig_turn(&rig);
+    PROSA_CLAUSE("FLOW-11");
+    CHECK(rig_took_ack(&rig, 2, 4, 2) && rig_take(&rig) == 0);
+    rig.config.credit_held = true;
+    PROSA_CLAUSE("FLOW-21");
+    rig_publish(&rig, &rig.group, 5, "too many");
+    CHECK(rig_took_error(&rig, PROSA_CODE_FLOW_VIOLATION, "FLOW-21"));
+    rig_fini(&rig);
+}
+
 static void test_question_and_answer(void)
 {
     rig_init(&rig);
@@ -190,7 +213,7 @@ static void test_question_and_answer(void)
     PROSA_CLAUSE("LIVE-03");
     CHECK(rig_take(&rig) == PROSA_FRAME_PONG && rig_take(&rig) == 0);
     uint64_t seq = rig_host_says(&rig, &rig.host, 1, "late");
-    prosa_server_session_answered(&rig.session, &rig.host.room, seq, rig.now);
+    prosa_server_session_answered(&rig.session, &rig.host.room, 1, seq, rig.now);
     rig_turn(&rig);
     PROSA_CLAUSE("FLOW-28");
     CHECK(rig_took_deliver(&rig, 2) && rig_took_ack(&rig, 1, 2, 1) && rig_take(&rig) == 0);
@@ -219,7 +242,7 @@ static void test_answer_waits_for_credit(void)
     rig_host_says(&rig, &rig.host, 1, "by the way");
     rig_skip(&rig);
     uint64_t seq = rig_host_says(&rig, &rig.host, 2, "answer");
-    prosa_server_session_answered(&rig.session, &rig.host.room, seq, rig.now);
+    prosa_server_session_answered(&rig.session, &rig.host.room, 1, seq, rig.now);
     rig_turn(&rig);
     PROSA_CLAUSE("FLOW-28");
     CHECK(rig_took_deliver(&rig, 2) && rig_take(&rig) == 0);
@@ -249,11 +272,11 @@ static void test_ping_is_a_barrier(void)
     prosa_server_session_accepted(&rig.session, &rig.group.room, 1, seq, rig.now);
     rig_turn(&rig);
     CHECK(rig_took_ack(&rig, 1, 5, 1));
+    CHECK(rig_took_deliver(&rig, 1));
     PROSA_CLAUSE("LIVE-01");
     uint8_t first = rig_take(&rig);
     CHECK(first == PROSA_FRAME_PONG &&
           prosa_bytes_equal(rig.message.pong.opaque, prosa_bytes_of_string("p1")));
-    CHECK(rig_took_deliver(&rig, 1));
     CHECK(rig_take(&rig) == PROSA_FRAME_PONG &&
           prosa_bytes_equal(rig.message.pong.opaque, prosa_bytes_of_string("p2")));
 
@@ -274,6 +297,7 @@ int main(void)
     test_publish_faults();
     test_what_came_before_a_fault_counts();
     test_credit();
+    test_credit_held_back();
     test_question_and_answer();
     test_answer_waits_for_credit();
     test_ping_is_a_barrier();

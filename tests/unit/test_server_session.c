@@ -293,11 +293,37 @@ static void test_bye_of_the_peer(void)
     prosa_server_session_accepted(&rig.session, &rig.group.room, 1, seq, rig.now);
     rig_turn(&rig);
     CHECK(rig_take(&rig) == PROSA_FRAME_ACK && rig.message.ack.acked_counter == 1);
+    CHECK(rig_took_deliver(&rig, 1));
     PROSA_CLAUSE("END-02");
     CHECK(rig_took_bye(&rig, PROSA_CODE_NORMAL) && rig_take(&rig) == 0);
     CHECK(rig.seen[PROSA_SERVER_SHUT] == 1);
     CHECK(rig_ended(&rig, PROSA_ENDING_GOODBYE, PROSA_CODE_NORMAL) && rig.ended.from_peer);
     CHECK(prosa_server_session_room(&rig.session, 0) == &rig.group.room);
+    rig_fini(&rig);
+}
+
+/* The last words before a BYE, or before a frame with a fault, are refused. */
+static void test_a_fault_before_the_end_is_told(bool bye)
+{
+    rig_init(&rig);
+    rig_ready(&rig);
+    rig_join(&rig, "general", 1, 8);
+    rig_skip(&rig);
+    rig.hold_publish = true;
+    rig_publish(&rig, &rig.group, 1, "last words");
+    if (bye)
+        rig_bye(&rig);
+    else
+        rig_publish(&rig, &rig.group, 2, "beyond the limit");
+    CHECK(rig_take(&rig) == 0);
+    prosa_server_session_refused(&rig.session, &rig.group.room, 1, PROSA_ERR_BAD_SIG, rig.now);
+    rig_turn(&rig);
+    PROSA_CLAUSE("ERR-01");
+    CHECK(rig_took_error(&rig, PROSA_CODE_BAD_SIG, "MSG-03") && rig.message.error.counter == 1);
+    CHECK(rig_take(&rig) == 0);
+    prosa_server_session_recv_eof(&rig.session, rig.now);
+    rig_turn(&rig);
+    CHECK(rig_ended(&rig, PROSA_ENDING_ERROR, PROSA_CODE_BAD_SIG) && !rig.ended.from_peer);
     rig_fini(&rig);
 }
 
@@ -409,6 +435,8 @@ int main(void)
     test_liveness();
     test_slow_consumer();
     test_bye_of_the_peer();
+    test_a_fault_before_the_end_is_told(true);
+    test_a_fault_before_the_end_is_told(false);
     test_byes_cross();
     test_malformed_farewell();
     test_error_of_class_05_does_not_end();

@@ -15,7 +15,7 @@ const rows = (text) => text.trim().split(/[\n|]/).map((line) => line.trim().spli
 // Announced numbers: tag, name, default, least, most [9.1].
 export const ANNOUNCED = rows(`
   0020 max_frame 16384 8192 65536     |  0022 max_rooms 8 1 65535         |  0024 max_window 64 1 65535
-  0026 token_rate 32 1 1000000        |  0028 token_burst 64 1 1000000    |  002a member_limit 256 0 1000000
+  0026 token_rate 32 1 1000000        |  0028 token_burst 64 1 1000000    |  002a member_limit 256 0 400    
   002c undecided_limit 65536 16384 16777216      |  002e output_limit 262144 65536 67108864
   0030 handshake_ms 5000 50 600000    |  0032 ping_after_ms 15000 50 3600000
   0034 dead_after_ms 45000 100 3600000  |  0036 slow_ms 10000 50 3600000  |  0038 linger_ms 2000 50 600000`)
