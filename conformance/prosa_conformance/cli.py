@@ -17,12 +17,14 @@ from pathlib import Path
 from prosa_conformance.case import Settings
 from prosa_conformance.contract import (
     ANSWERS,
+    FEATURES,
     LEVELS,
     ROLES,
     Implementation,
     check_command,
     load,
     parse_address,
+    parse_features,
 )
 from prosa_conformance.outcome import Exit, UsageError
 from prosa_conformance.places import Ports
@@ -54,11 +56,12 @@ def parser() -> Parser:
     subject.add_argument("--codec-cmd", metavar="COMMAND", help="a codec's command")
     subject.add_argument("--connect", metavar="HOST:PORT", help="a server that runs already")
     subject.add_argument("--answers", choices=ANSWERS, help="who answers questions (default operator)")
+    subject.add_argument("--features", metavar="LIST", help=f"what it has: {','.join(FEATURES)}")
     tests = words.add_argument_group("which tests")
     tests.add_argument("--level", choices=LEVELS, help="up to this level (default: the highest declared, or L1)")
     tests.add_argument("--role", choices=(*ROLES, "all"), default="all", help="only the tests of this role")
     tests.add_argument("-k", metavar="EXPR", default="", help="tests whose names fit, as in pytest")
-    tests.add_argument("--only", metavar="CLAUSE", default="", help="tests of this clause; * allowed: 'FLOW-*'")
+    tests.add_argument("--only", metavar="CLAUSE", default="", help="tests of these clauses: 'FLOW-*,ERR-01'")
     tests.add_argument("--test", metavar="NAME", default="", help="the one test of this name")
     tests.add_argument("--list", action="store_true", help="list the tests and run none")
     how = words.add_argument_group("how")
@@ -79,8 +82,8 @@ def implementation(options: argparse.Namespace) -> Implementation:
     """The subject that the words name."""
     given = {role: getattr(options, name) for role, name in COMMANDS.items() if getattr(options, name) is not None}
     if options.sut is not None:
-        if given or options.connect or options.answers:
-            raise UsageError("--sut says it all: it goes with no --cmd, --connect or --answers")
+        if given or options.connect or options.answers or options.features:
+            raise UsageError("--sut says it all: it goes with no --cmd, --connect, --answers or --features")
         return load(options.sut / "prosa.toml" if options.sut.is_dir() else options.sut)
     if options.connect and "server" in given:
         raise UsageError("a server is either started (--cmd) or there already (--connect)")
@@ -93,6 +96,7 @@ def implementation(options: argparse.Namespace) -> Implementation:
         name=first,
         directory=Path.cwd(),
         commands={role: check_command(command, role) for role, command in given.items()},
+        features=parse_features(options.features or ""),
         answers=options.answers or "operator",
         connect=parse_address(options.connect) if options.connect else None,
     )

@@ -182,6 +182,15 @@ def _known_failure(entry: object) -> KnownFailure:
     return KnownFailure(str(entry["test"]), str(entry["reason"]))
 
 
+def parse_features(text: str) -> tuple[str, ...]:
+    """Names with commas between."""
+    names = tuple(name for name in text.split(",") if name)
+    for name in names:
+        if name not in FEATURES:
+            raise UsageError(f"--features {name}: there are {', '.join(FEATURES)}")
+    return names
+
+
 def parse_address(text: str) -> tuple[str, int]:
     """host:port, an IPv6 address in brackets."""
     host, _, port = text.rpartition(":")

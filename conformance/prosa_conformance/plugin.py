@@ -61,8 +61,8 @@ class Card:
     timers: dict[str, int]
     is_gate: bool
 
-    def cites(self, pattern: str) -> bool:
-        return any(fnmatchcase(claim.id, pattern) for claim in self.claims)
+    def cites(self, patterns: str) -> bool:
+        return any(fnmatchcase(claim.id, pattern) for claim in self.claims for pattern in patterns.split(","))
 
 
 @dataclass(eq=False)

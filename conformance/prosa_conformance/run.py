@@ -48,6 +48,8 @@ class Run:
         started = time.monotonic()
         runner = self._runner()
         code = self._pytest(runner, "--collect-only")
+        if code is None:
+            code = self._untested_level(runner)
         if code is not None:
             return code
         self.terminal.header(self.settings, len(runner.collected), self.selection.roles)
@@ -93,7 +95,7 @@ class Run:
         if not runner.collected:
             self.terminal.problem("no test selected")
             return Exit.USAGE
-        return self._untested_level(runner) if more else None
+        return None
 
     def _untested_level(self, runner: Runner) -> int | None:
         """A level without any test of its own cannot be conformed to."""

@@ -16,7 +16,8 @@ import pytest
 
 HERE = Path(__file__).parent
 CONFORMANCE = HERE.parents[1] / "conformance"
-sys.path.insert(0, str(CONFORMANCE))  # the faulty programs are built on its codec
+FAULTY = HERE.parent / "faulty"
+sys.path.insert(0, str(CONFORMANCE))  # the small programs are built on its codec
 DEADLINE_S = 120
 # A few tests of the suite are enough to see how it counts and speaks.
 SOME = ("-k", "four_frames or tampered_auth_signature or limit_rises or beyond_the_limit")
@@ -64,3 +65,8 @@ def conform(tmp_path: Path) -> Conform:
 def python(script: str, *words: str) -> str:
     """The command of one of the programs here."""
     return " ".join([sys.executable, str(HERE / script), *words])
+
+
+def faulty(name: str) -> str:
+    """The command of a faulty program."""
+    return " ".join([sys.executable, str(FAULTY / "start.py"), name])

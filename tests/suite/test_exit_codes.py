@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from conftest import CONFORMANCE, DEADLINE_S, SOME, Conform, python
+from conftest import CONFORMANCE, DEADLINE_S, SOME, Conform, faulty, python
 
 GOOD = python("mini_server.py")
 
@@ -26,7 +26,7 @@ def test_0_conforms(conform: Conform) -> None:
 
 
 def test_1_violates(conform: Conform) -> None:
-    outcome = conform("--cmd", python("faulty.py", "AcceptsAnyAuth"), *SOME, "--time-scale", "0.2")
+    outcome = conform("--cmd", faulty("AcceptsAnyAuth"), *SOME, "--time-scale", "0.2")
     assert outcome.code == 1, outcome.text
     assert "DOES NOT CONFORM" in outcome.text, outcome.text
 
@@ -94,7 +94,7 @@ def test_4_harness_breaks(conform: Conform, tmp_path: Path) -> None:
 
 
 def test_crash_is_no_pass(conform: Conform) -> None:
-    outcome = conform("--cmd", python("faulty.py", "CrashesOnAFault"), *SOME)
+    outcome = conform("--cmd", faulty("CrashesOnAFault"), *SOME)
     assert outcome.code == 1, outcome.text
     assert outcome.verdicts()["handshake::tampered_auth_signature"] == "fail", outcome.verdicts()
     assert "SIGSEGV" in outcome.text, outcome.text
@@ -120,7 +120,7 @@ def test_honest_89_is_no_start_failure_and_no_pass(conform: Conform) -> None:
 
 
 def test_junit_has_the_failures(conform: Conform) -> None:
-    outcome = conform("--cmd", python("faulty.py", "AcceptsAnyAuth"), *SOME, "--time-scale", "0.2")
+    outcome = conform("--cmd", faulty("AcceptsAnyAuth"), *SOME, "--time-scale", "0.2")
     suite = ElementTree.parse(outcome.report / "junit.xml").getroot()[0]
     failed = [case for case in suite if case.find("failure") is not None]
     assert suite.get("failures") == str(len(failed)) == "1", ElementTree.tostring(suite)
@@ -135,7 +135,7 @@ def test_list_runs_nothing(conform: Conform) -> None:
 
 
 def test_other_code_of_the_class_is_non_strict(conform: Conform) -> None:
-    words = ("--cmd", python("faulty.py", "SaysAnotherCode"), *SOME)
+    words = ("--cmd", faulty("SaysAnotherCode"), *SOME)
     outcome = conform(*words)
     assert outcome.code == 0, outcome.text
     assert outcome.verdicts()["handshake::tampered_auth_signature"] == "non-strict", outcome.verdicts()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import CONFORMANCE, SOME, Conform, python
+from conftest import CONFORMANCE, SOME, Conform, faulty, python
 
 PARTS = (
     "FAIL handshake::tampered_auth_signature  AUTH-16",
@@ -32,7 +32,7 @@ PARTS = (
 
 
 def test_parts_in_their_order(conform: Conform) -> None:
-    command = python("faulty.py", "ClosesWithoutAWord")
+    command = faulty("ClosesWithoutAWord")
     outcome = conform("--cmd", command, *SOME, "--seed", "7")
     at = -1
     for part in PARTS:
@@ -43,7 +43,7 @@ def test_parts_in_their_order(conform: Conform) -> None:
 
 
 def test_replay_runs_the_one_test(conform: Conform, tmp_path: Path) -> None:
-    outcome = conform("--cmd", python("faulty.py", "AcceptsAnyAuth"), *SOME, "--time-scale", "0.2")
+    outcome = conform("--cmd", faulty("AcceptsAnyAuth"), *SOME, "--time-scale", "0.2")
     line = next(line for line in outcome.text.split("\n") if "./run conform" in line)
     words = shlex.split(line)[2:]
     again = conform(*words)
@@ -61,7 +61,7 @@ def test_replay_runs_the_one_test(conform: Conform, tmp_path: Path) -> None:
     ],
 )
 def test_first_sentence(conform: Conform, variant: str, words: str) -> None:
-    outcome = conform("--cmd", python("faulty.py", variant), *SOME, "--time-scale", "0.2")
+    outcome = conform("--cmd", faulty(variant), *SOME, "--time-scale", "0.2")
     sentences = [test["reason"] for test in outcome.result["tests"] if test["verdict"] == "fail"]
     assert any(words in sentence for sentence in sentences), sentences
 
@@ -75,12 +75,12 @@ HINTS = [
 
 @pytest.mark.parametrize(("variant", "test", "words"), HINTS)
 def test_hint_fits_the_fault(conform: Conform, variant: str, test: str, words: str) -> None:
-    outcome = conform("--cmd", python("faulty.py", variant), "-k", test, "--time-scale", "0.2")
+    outcome = conform("--cmd", faulty(variant), "-k", test, "--time-scale", "0.2")
     assert words in " ".join(outcome.text.split()), outcome.text
 
 
 def test_a_client_that_does_not_wait_is_told_what_it_sent(conform: Conform) -> None:
-    client = python("faulty_client.py", "AsksAtOnce")
+    client = faulty("AsksAtOnce")
     outcome = conform("--client-cmd", client, "-k", "no_second_question", "--time-scale", "0.5")
     for words in ("a question before the last one was answered", "Actual:   PUBLISH {", "^^ counter", "in a queue"):
         assert words in outcome.text, outcome.text
@@ -88,7 +88,7 @@ def test_a_client_that_does_not_wait_is_told_what_it_sent(conform: Conform) -> N
 
 def test_long_failures_stay_short(conform: Conform) -> None:
     """What happens many times is told once; the cases of one test are told once at length."""
-    variant = python("faulty.py", "AcceptsAnySignature")
+    variant = faulty("AcceptsAnySignature")
     tests = "changed_after_signing or error_survives_what"
     outcome = conform("--cmd", variant, "-k", tests, "--time-scale", "0.2")
     assert outcome.text.count("What happened:") == 3, outcome.text

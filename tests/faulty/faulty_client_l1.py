@@ -1,35 +1,30 @@
 # SPDX-License-Identifier: MIT
-"""Faulty clients: each variant of the small client breaks the clause that its words begin with.
-
-    PYTHONPATH=conformance python3 tests/suite/faulty_client.py NAME
-"""
+"""Faulty clients of level L1."""
 
 from __future__ import annotations
 
 import os
 import signal
 import socket
-import sys
 
-from mini_client import MiniClient, main
+from fault import breaks
+from mini_client import MiniClient
 from mini_keeper import Room
 from mini_link import AUTHENTICATION, GOOD, Fatal, Over, emit, say
 from prosa_conformance import codec, crypto
 from prosa_conformance.codec import Frame
 
 
+@breaks("AUTH-02")
 class KeepsItsNonce(MiniClient):
-    """AUTH-02"""
-
     def send(self, frame: Frame) -> bytes:
         if frame.name == "HELLO":
             frame = frame.without("nonce").plus(codec.field_value("nonce", crypto.sha256(b"random enough")))
         return super().send(frame)
 
 
+@breaks("AUTH-03")
 class NamesTheAddress(MiniClient):
-    """AUTH-03"""
-
     def send(self, frame: Frame) -> bytes:
         if frame.name == "HELLO":
             assert self.sock is not None, "HELLO is sent on a connection"
@@ -38,18 +33,16 @@ class NamesTheAddress(MiniClient):
         return super().send(frame)
 
 
+@breaks("AUTH-13")
 class TrustsAnyServer(MiniClient):
-    """AUTH-13"""
-
     def check_challenge(self, hello: bytes, challenge: Frame) -> None:
         self.server_key = challenge.need("server_key")
         self.check_pin(self.server_key)
         self.keep_pin(self.server_key)
 
 
+@breaks("AUTH-22")
 class TalksTooEarly(MiniClient):
-    """AUTH-22"""
-
     def send(self, frame: Frame) -> bytes:
         octets = super().send(frame)
         if frame.name == "HELLO":
@@ -57,142 +50,124 @@ class TalksTooEarly(MiniClient):
         return octets
 
 
+@breaks("ID-01")
 class ShowsItsKey(MiniClient):
-    """ID-01"""
-
     def own_seed(self) -> bytes:
         seed = super().own_seed()
         (self.folder / "key").chmod(0o644)
         return seed
 
 
+@breaks("ID-02")
 class PinsBeforeItLooks(MiniClient):
-    """ID-02"""
-
     def check_challenge(self, hello: bytes, challenge: Frame) -> None:
         self.keep_pin(challenge.need("server_key"))
         super().check_challenge(hello, challenge)
 
 
+@breaks("ID-05")
 class ForgetsThePin(MiniClient):
-    """ID-05"""
-
     def check_pin(self, key: bytes) -> None:
         pass
 
 
+@breaks("ID-05")
 class TriesAgainWithAnotherKey(MiniClient):
-    """ID-05"""
-
     def end(self, over: Over) -> int:
         if over.exit_code == AUTHENTICATION:
             socket.create_connection(self.address)
         return super().end(over)
 
 
+@breaks("MSG-06")
 class BeginsAtOne(MiniClient):
-    """MSG-06"""
-
     def take_joined(self, joined: Frame) -> None:
         super().take_joined(joined)
         self.current.counter = 0
 
 
+@breaks("MSG-14")
 class GivesUpOnNewFields(MiniClient):
-    """MSG-14"""
-
     def show(self, room: Room, deliver: Frame) -> None:
         if not self.displayable:
             raise Fatal("UNSUPPORTED")
         super().show(room, deliver)
 
 
+@breaks("MSG-16")
 class ShowsForgeries(MiniClient):
-    """MSG-16"""
-
     def signature_is_good(self, deliver: Frame) -> bool:
         return True
 
 
+@breaks("MSG-17")
 class IgnoresGaps(MiniClient):
-    """MSG-17"""
-
     def check_place(self, room: Room, seq: int) -> None:
         room.next_seq = seq
         super().check_place(room, seq)
 
 
+@breaks("MSG-18")
 class TakesEveryRoom(MiniClient):
-    """MSG-18"""
-
     def room_of(self, frame: Frame) -> Room:
         return self.current
 
 
+@breaks("MSG-19")
 class LogsWhatItReads(MiniClient):
-    """MSG-19"""
-
     def show(self, room: Room, deliver: Frame) -> None:
         say(str(deliver.value("text")))
         super().show(room, deliver)
 
 
+@breaks("MSG-23")
 class BelievesTheRoomId(MiniClient):
-    """MSG-23"""
-
     def check_room_id(self, room: Room, joined: Frame) -> None:
         pass
 
 
+@breaks("FLOW-12")
 class TakesTheLastAck(MiniClient):
-    """FLOW-12"""
-
     def take_ack(self, ack: Frame) -> None:
         super().take_ack(ack)
         self.current.limit_counter = ack.number("limit_counter")
 
 
+@breaks("FLOW-14")
 class BelievesEveryAck(MiniClient):
-    """FLOW-14"""
-
     def check_ack(self, room: Room, acked: int) -> None:
         pass
 
 
+@breaks("FLOW-17")
 class GivesNoCredit(MiniClient):
-    """FLOW-17"""
-
     def send(self, frame: Frame) -> bytes:
         return b"" if frame.name == "ACK" else super().send(frame)
 
 
+@breaks("FLOW-20")
 class AsksAtOnce(MiniClient):
-    """FLOW-20"""
-
     def speak(self) -> None:
         self.current.limit_counter = self.current.counter + 1
         super().speak()
 
 
+@breaks("LIVE-01")
 class AnswersThePingsOnce(MiniClient):
-    """LIVE-01"""
-
     def take_ping(self, ping: Frame) -> None:
         if not getattr(self, "has_answered", False):
             super().take_ping(ping)
         self.has_answered = True
 
 
+@breaks("LIVE-09")
 class AnswersPongs(MiniClient):
-    """LIVE-09"""
-
     def take_pong(self, pong: Frame) -> None:
         self.take_ping(pong)
 
 
+@breaks("END-01")
 class ClosesAfterItsBye(MiniClient):
-    """END-01"""
-
     def say_bye(self) -> None:
         super().say_bye()
         raise Over("goodbye", GOOD, "NORMAL", "goodbye")
@@ -202,103 +177,84 @@ class ClosesAfterItsBye(MiniClient):
         self.sock.close()
 
 
+@breaks("END-02")
 class LeavesTheByeUnanswered(MiniClient):
-    """END-02"""
-
     def take_end(self, frame: Frame) -> None:
         self.sent_bye = True
         super().take_end(frame)
 
 
+@breaks("END-07")
 class LeavesWithoutGoodbye(MiniClient):
-    """END-07"""
-
     def say_bye(self) -> None:
         raise Over("goodbye", GOOD, "NORMAL", "goodbye")
 
 
+@breaks("END-13")
 class LeavesAtEndOfFile(MiniClient):
-    """END-13"""
-
     def speak(self) -> None:
         if self.typed is None and not self.sent_bye:
             self.say_bye()
         super().speak()
 
 
+@breaks("END-15")
 class CallsItAGoodbye(MiniClient):
-    """END-15"""
-
     def end(self, over: Over) -> int:
         return super().end(Over("goodbye", GOOD, "NORMAL", "goodbye") if over.how in ("eof", "reset") else over)
 
 
+@breaks("ERR-01")
 class RefusesWithoutAWord(MiniClient):
-    """ERR-01"""
-
     def refuse(self, code: str) -> Over:
         self.sent_bye = True
         return super().refuse(code)
 
 
+@breaks("ERR-02")
 class AnswersErrors(MiniClient):
-    """ERR-02"""
-
     def take_error(self, error: Frame) -> bool:
         self.send(codec.frame("ERROR", code="INTERNAL", reason="what do you mean?"))
         return super().take_error(error)
 
 
+@breaks("ERR-04")
 class DespairsOfEveryError(MiniClient):
-    """ERR-04"""
-
     def take_error(self, error: Frame) -> bool:
         super().take_error(error)
         return False
 
 
-class CrashesOnAFault(MiniClient):
-    """SEC-04"""
-
+@breaks("SEC-04")
+class DiesOnAFault(MiniClient):
     def refuse(self, code: str) -> Over:
         os.kill(os.getpid(), signal.SIGSEGV)
         return super().refuse(code)
 
 
+@breaks("CON-08")
 class KeepsOneLine(MiniClient):
-    """CON-08"""
-
     def listen_to_person(self) -> None:
         super().listen_to_person()
         del self.current.lines[1:]
 
 
+@breaks("CON-09")
 class ChattersOnStdout(MiniClient):
-    """CON-09"""
-
     def handshake(self) -> None:
         print("hello, I am connecting", flush=True)
         super().handshake()
 
 
+@breaks("CON-10")
 class CutsLongTexts(MiniClient):
-    """CON-10"""
-
     def show(self, room: Room, deliver: Frame) -> None:
         text = str(deliver.value("text"))[:1000].strip()
         emit("message", own=deliver.need("author_key") == self.key, text=text)
 
 
+@breaks("CON-12")
 class AlwaysEndsWell(MiniClient):
-    """CON-12"""
-
     def end(self, over: Over) -> int:
         super().end(over)
         return GOOD
-
-
-VARIANTS = {kind.__name__: kind for kind in MiniClient.__subclasses__()}
-
-
-if __name__ == "__main__":
-    main(VARIANTS[sys.argv[1]])

@@ -1,38 +1,35 @@
 # SPDX-License-Identifier: MIT
-"""Faulty servers of levels L2 and L3: each variant breaks the clause that its docstring begins with.
-
-    PYTHONPATH=conformance python3 tests/suite/faulty_l3.py NAME
-
-A variant is a session, a room or a server of the small server with one step changed; `words` are words
-of the server's that it needs.
-"""
+"""Faulty servers of levels L2 and L3."""
 
 from __future__ import annotations
 
-import sys
 import time
+from functools import partial
 
+import fault
 from mini_connection import Fatal
 from mini_rooms import HOST, Room, View
-from mini_server import MiniServer, main
+from mini_server import MiniServer
 from mini_session import Session
 from mini_store import Store
 from prosa_conformance import codec
 from prosa_conformance.codec import Frame
 from prosa_conformance.registry import FEATURES
 
+breaks = partial(fault.breaks, level="L3")
+
 # --- L2: windows, sessions, silence ---
 
 
+@breaks("FLOW-24")
 class AcceptsGaps(Session):
-    """FLOW-24"""
-
     def is_next(self, view: View, publish: Frame) -> bool:
         return publish.number("counter") > view.last or super().is_next(view, publish)
 
 
+@breaks("FLOW-32")
 class WaitsForAnswers(Session):
-    """FLOW-32: whatever the window, the limit rises with an answer only."""
+    """Whatever the window, the limit rises with an answer only."""
 
     def accept(self, view: View, publish: Frame) -> None:
         limit = view.limit_counter
@@ -40,24 +37,25 @@ class WaitsForAnswers(Session):
         view.limit_counter = limit
 
 
+@breaks("FLOW-32")
 class ForgetsQuestions(MiniServer):
-    """FLOW-32: of the questions of a row it keeps the last."""
+    """Of the questions of a row it keeps the last."""
 
     def ask(self, view: View, question: Frame) -> None:
         self.drop_questions(view)
         super().ask(view, question)
 
 
+@breaks("FLOW-11")
 class RaisesTheLimitTooFar(Session):
-    """FLOW-11"""
-
     def ack(self, view: View) -> None:
         view.limit_counter += view.granted > 1
         super().ack(view)
 
 
+@breaks("FLOW-22")
 class DeliversAgain(Session):
-    """FLOW-22: what comes again is delivered again."""
+    """What comes again is delivered again."""
 
     def is_next(self, view: View, publish: Frame) -> bool:
         fresh = super().is_next(view, publish)
@@ -66,15 +64,15 @@ class DeliversAgain(Session):
         return fresh
 
 
+@breaks("END-14")
 class KeepsTheOlderSession(Session):
-    """END-14"""
-
     def replace_older(self) -> None:
         pass
 
 
+@breaks("END-14")
 class HearsTheOlderOut(Session):
-    """END-14: the older session ends when it has said one thing more."""
+    """The older session ends when it has said one thing more."""
 
     def replace_older(self) -> None:
         older = self.server.session_of(self.client_key)
@@ -87,22 +85,21 @@ class HearsTheOlderOut(Session):
             self.goodbye("REPLACED")
 
 
+@breaks("LIM-02")
 class LeavesTheSecondUnread(MiniServer):
-    """LIM-02"""
-
     def accepts(self) -> bool:
         return not self.over and not self.sessions
 
 
+@breaks("LIVE-04")
 class NeverPings(Session):
-    """LIVE-04"""
-
     def ping(self) -> None:
         self.has_pinged = True
 
 
+@breaks("LIVE-04")
 class PingsOnce(Session):
-    """LIVE-04: a PONG does not make it ask again after the next silence."""
+    """A PONG does not make it ask again after the next silence."""
 
     def readable(self) -> None:
         had = self.has_pinged
@@ -110,24 +107,23 @@ class PingsOnce(Session):
         self.has_pinged = had
 
 
+@breaks("LIVE-05")
 class NeverGivesUp(Session):
-    """LIVE-05"""
-
     def die(self) -> None:
         self.heard = time.monotonic()
 
 
+@breaks("LIVE-05")
 class HearsItself(Session):
-    """LIVE-05: what it sends is a sign of life to it."""
+    """What it sends is a sign of life to it."""
 
     def send_entry(self, octets: bytes) -> None:
         super().send_entry(octets)
         self.heard = time.monotonic()
 
 
+@breaks("LIVE-06")
 class CountsWholeFrames(Session):
-    """LIVE-06"""
-
     def readable(self) -> None:
         before = self.heard
         super().readable()
@@ -135,8 +131,9 @@ class CountsWholeFrames(Session):
             self.heard = before
 
 
+@breaks("LIVE-07")
 class IsSilentWhileItThinks(Session):
-    """LIVE-07: who waits for an answer gets no PING."""
+    """Who waits for an answer gets no PING."""
 
     def ping(self) -> None:
         self.has_pinged = True
@@ -144,22 +141,21 @@ class IsSilentWhileItThinks(Session):
             super().ping()
 
 
+@breaks("LIVE-08")
 class OffersNoLiveness(MiniServer):
-    """LIVE-08"""
-
     def offered_features(self, is_durable: bool) -> int:
         return super().offered_features(is_durable) & ~FEATURES["liveness"]
 
 
+@breaks("LIVE-10")
 class GivesNoTimeToAnswer(MiniServer):
-    """LIVE-10"""
-
     def __init__(self, level: int, limits: dict[str, int], seed: bytes, store: Store, words: list[str]) -> None:
         super().__init__(level, {**limits, "dead_after_ms": limits["ping_after_ms"] + 1}, seed, store, words)
 
 
+@breaks("AUTH-11")
 class GivesUpEverybody(Session):
-    """AUTH-11: liveness also where the client did not offer it."""
+    """Liveness also where the client did not offer it."""
 
     def has(self, feature: str) -> bool:
         return feature == "liveness" or super().has(feature)
@@ -168,44 +164,41 @@ class GivesUpEverybody(Session):
 # --- L3: nicks ---
 
 
+@breaks("ID-06")
 class BindsNoNick(Session):
-    """ID-06"""
-
     def check_nick(self, nick: str) -> None:
         others = {one.nick for one in self.server.sessions if one.client_key != self.client_key}
         if nick in others:
             raise Fatal("NICK_TAKEN", "ID-07")
 
 
+@breaks("ID-06")
 class BindsWhoIsRefused(Session):
-    """ID-06: a nick is bound to whoever names it, also with a bad signature."""
+    """A nick is bound to whoever names it, also with a bad signature."""
 
     def auth_is_good(self, auth: Frame) -> bool:
         self.server.store.bind(str(auth.value("nick")), self.client_key)
         return super().auth_is_good(auth)
 
 
+@breaks("ID-07")
 class SharesNicks(Session):
-    """ID-07"""
-
     def check_nick(self, nick: str) -> None:
         if self.server.store.nick_of(self.client_key) not in (None, nick):
             raise Fatal("DENIED", "ID-08")
         self.server.store.bind(nick, self.client_key)
 
 
+@breaks("ID-08")
 class GivesManyNicks(Session):
-    """ID-08"""
-
     def check_nick(self, nick: str) -> None:
         if self.server.store.key_of(nick) not in (None, self.client_key):
             raise Fatal("NICK_TAKEN", "ID-07")
         self.server.store.bind(nick, self.client_key)
 
 
+@breaks("ID-11")
 class ForgetsNicks(MiniServer):
-    """ID-11"""
-
     def __init__(self, level: int, limits: dict[str, int], seed: bytes, store: Store, words: list[str]) -> None:
         store.file.execute("DELETE FROM nicks")
         super().__init__(level, limits, seed, store, words)
@@ -214,22 +207,23 @@ class ForgetsNicks(MiniServer):
 # --- L3: members ---
 
 
+@breaks("MEM-01")
 class TellsNobodyWhoIsHere(Session):
-    """MEM-01"""
-
     def tell_snapshot(self, view: View) -> None:
         pass
 
 
+@breaks("MEM-01")
 class LeavesOutTheNewMember(Room):
-    """MEM-01: the snapshot has those who were here before."""
+    """The snapshot has those who were here before."""
 
     def snapshot(self) -> list[Frame]:
         return super().snapshot()[:-1] if len(self.members) <= self.member_limit else super().snapshot()
 
 
+@breaks("MEM-02")
 class TellsMembersLate(Session):
-    """MEM-02: who came or went is told behind the next entry."""
+    """Who came or went is told behind the next entry."""
 
     def tell_members(self, view: View) -> None:
         last = view.room.events[-1] if view.room.events else None
@@ -240,22 +234,23 @@ class TellsMembersLate(Session):
         return all(view.cursor >= min(view.room.head, view.limit_seq) for view in self.views.values())
 
 
+@breaks("MEM-02")
 class SaysThatAllBeganAtZero(Room):
-    """MEM-02: at_seq is always 0."""
+    """At_seq is always 0."""
 
     def make_member(self, event: str, key: bytes, nick: str) -> Frame:
         return super().make_member(event, key, nick).without("at_seq").plus(codec.field_value("at_seq", 0))
 
 
+@breaks("MEM-03")
 class NeverTellsWhoLeft(Room):
-    """MEM-03"""
-
     def leave(self, key: bytes) -> None:
         self.members.pop(key, None)
 
 
+@breaks("MEM-03")
 class NeverTellsWhoDied(Session):
-    """MEM-03: who vanishes without a word is a member for ever."""
+    """Who vanishes without a word is a member for ever."""
 
     def vanish(self) -> None:
         for view in self.views.values():
@@ -263,8 +258,9 @@ class NeverTellsWhoDied(Session):
         super().vanish()
 
 
+@breaks("MEM-04")
 class LosesEvents(Session):
-    """MEM-04: no resync where events fell off the list."""
+    """No resync where events fell off the list."""
 
     def tell_members(self, view: View) -> None:
         room = view.room
@@ -273,8 +269,9 @@ class LosesEvents(Session):
         super().tell_members(view)
 
 
+@breaks("MEM-05")
 class NamesEverybody(MiniServer):
-    """MEM-05: member_limit is announced, and nothing follows from it."""
+    """Member_limit is announced, and nothing follows from it."""
 
     class NamingRoom(Room):
         def snapshot(self) -> list[Frame]:
@@ -287,8 +284,9 @@ class NamesEverybody(MiniServer):
     room_class = NamingRoom
 
 
+@breaks("MEM-05")
 class NamesNobodyAgain(Room):
-    """MEM-05: back at member_limit who left is named, and nobody who is here."""
+    """Back at member_limit who left is named, and nobody who is here."""
 
     def tell(self, event: str, key: bytes, nick: str) -> None:
         super().tell(event, key, nick)
@@ -296,9 +294,8 @@ class NamesNobodyAgain(Room):
             self.events[-1] = self.make_member(event, key, nick)
 
 
+@breaks("MEM-07")
 class LetsLeaveWithoutAWord(Session):
-    """MEM-07"""
-
     def take_leave(self, leave: Frame) -> None:
         view = self.views.get(leave.need("room_id"))
         if view is None:
@@ -306,8 +303,9 @@ class LetsLeaveWithoutAWord(Session):
         self.leave(view)
 
 
+@breaks("MEM-07")
 class TalksOnAfterLeave(Session):
-    """MEM-07: the answer to LEAVE is followed by one more entry."""
+    """The answer to LEAVE is followed by one more entry."""
 
     def take_leave(self, leave: Frame) -> None:
         view = self.views.get(leave.need("room_id"))
@@ -316,24 +314,23 @@ class TalksOnAfterLeave(Session):
             self.send_entry(view.room.entry(view.room.head))
 
 
+@breaks("MEM-08")
 class ForgivesLeave(Session):
-    """MEM-08"""
-
     def take_leave(self, leave: Frame) -> None:
         if leave.need("room_id") in self.views:
             super().take_leave(leave)
 
 
+@breaks("MEM-09")
 class ShowsReplacements(Session):
-    """MEM-09"""
-
     def leave(self, view: View) -> None:
         self.heir = None
         super().leave(view)
 
 
+@breaks("MEM-09")
 class ForgetsWhereTheOlderWas(Session):
-    """MEM-09: a room that the newer session never joined keeps it as a member for ever."""
+    """A room that the newer session never joined keeps it as a member for ever."""
 
     def leave_all(self) -> None:
         self.inherited = {}
@@ -343,22 +340,23 @@ class ForgetsWhereTheOlderWas(Session):
 # --- L3: rooms and their order ---
 
 
+@breaks("MSG-29")
 class HasAFixedList(Session):
-    """MSG-29"""
-
     def join_refusal(self, name: str) -> str:
         return super().join_refusal(name) or ("" if name in (HOST, "lobby") else "NO_ROOM")
 
 
+@breaks("MSG-29")
 class HasFiftyRooms(Session):
-    """MSG-29: a bound, and too low a one."""
+    """A bound, and too low a one."""
 
     def join_refusal(self, name: str) -> str:
         return super().join_refusal(name) or ("NO_ROOM" if len(self.server.rooms) >= 50 else "")
 
 
+@breaks("FLOW-43")
 class TellsTwoOrders(Session):
-    """FLOW-43: every second session gets the entries 4 and 5 the other way round."""
+    """Every second session gets the entries 4 and 5 the other way round."""
 
     def send_entry(self, octets: bytes) -> None:
         verdict = codec.decode(octets, "server", len(octets))
@@ -373,8 +371,9 @@ def place(seq: int) -> bytes:
     return codec.raw_field(*codec.field_value("room_seq", seq))
 
 
+@breaks("FLOW-43")
 class LosesWhatComesAtOnce(Session):
-    """FLOW-43: of two entries that are committed together a session with an even number gets the second only."""
+    """Of two entries that are committed together a session with an even number gets the second only."""
 
     def may_deliver(self, view: View) -> bool:
         if not self.number % 2 and view.cursor + 7 < min(view.room.head, view.limit_seq):
@@ -382,8 +381,9 @@ class LosesWhatComesAtOnce(Session):
         return super().may_deliver(view)
 
 
+@breaks("FLOW-38")
 class WaitsForItsReaders(Session):
-    """FLOW-38: a write that blocks."""
+    """A write that blocks."""
 
     def write(self) -> None:
         if self.state == "READY" and self.out:
@@ -394,22 +394,23 @@ class WaitsForItsReaders(Session):
         super().write()
 
 
+@breaks("FLOW-39")
 class EndsNoSlowConsumer(Session):
-    """FLOW-39"""
-
     def evict(self) -> None:
         self.progress = time.monotonic()
 
 
+@breaks("FLOW-39")
 class EndsWhoIsOwedNothing(Session):
-    """FLOW-39: silence alone is slowness to it."""
+    """Silence alone is slowness to it."""
 
     def is_owed(self) -> bool:
         return True
 
 
+@breaks("FLOW-39")
 class CountsNoProgress(Session):
-    """FLOW-39: slow_ms from the first DELIVER that is owed, whatever moves meanwhile."""
+    """Slow_ms from the first DELIVER that is owed, whatever moves meanwhile."""
 
     def is_owed(self) -> bool:
         owed = any(view.is_owed for view in self.views.values())
@@ -418,20 +419,16 @@ class CountsNoProgress(Session):
         return owed
 
 
+@breaks("FLOW-40", words=("keep=20",))
 class SkipsWhatIsPruned(Session):
-    """FLOW-40"""
-
-    words = ("keep=20",)
-
     def evict(self) -> None:
         for view in self.views.values():
             view.cursor = max(view.cursor, view.room.oldest - 1)
 
 
+@breaks("FLOW-40", words=("keep=20",))
 class PrunesBeforeItTells(MiniServer):
-    """FLOW-40: who has credit is overtaken, too."""
-
-    words = ("keep=20",)
+    """Who has credit is overtaken, too."""
 
     def tell(self, view: View) -> None:
         view.room.prune(self.keep)
@@ -439,21 +436,3 @@ class PrunesBeforeItTells(MiniServer):
             view.session.evict()
         else:
             super().tell(view)
-
-
-VARIANTS = {
-    name: kind for name, kind in globals().items() if isinstance(kind, type) and kind.__module__ == __name__
-}
-
-
-if __name__ == "__main__":
-    variant = VARIANTS[sys.argv[1]]
-    sys.argv += getattr(variant, "words", ())
-
-    class FaultyServer(variant if issubclass(variant, MiniServer) else MiniServer):  # type: ignore[misc]
-        if issubclass(variant, Session):
-            session_class = variant
-        if issubclass(variant, Room):
-            room_class = variant
-
-    main(FaultyServer)

@@ -1,0 +1,44 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Starts a faulty program as the suite starts any program.
+
+tests/faulty/start.py NAME
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "conformance"), str(ROOT / "tests" / "suite")]
+
+import mini_client  # noqa: E402
+import mini_server  # noqa: E402
+from fault import Fault, faults  # noqa: E402
+from mini_rooms import Room  # noqa: E402
+from mini_session import Session  # noqa: E402
+from mini_store import Store  # noqa: E402
+
+
+def run(fault: Fault) -> None:
+    """Only the class that the fault changes is another than the small program's."""
+    kind = fault.kind
+    sys.argv = [fault.name, *fault.words]
+    if not inspect.isclass(kind):
+        kind()
+    elif issubclass(kind, mini_client.MiniClient):
+        mini_client.main(kind)
+    else:
+        base = kind if issubclass(kind, mini_server.MiniServer) else mini_server.MiniServer
+        parts = {"session_class": Session, "room_class": Room, "store_class": Store}
+        changes = {name: kind for name, part in parts.items() if issubclass(kind, part)}
+        mini_server.main(type(fault.name, (base,), changes))
+
+
+if __name__ == "__main__":
+    known = faults()
+    if len(sys.argv) != 2 or sys.argv[1] not in known:
+        sys.exit(f"usage: start.py NAME, one of: {' '.join(known)}")
+    run(known[sys.argv[1]])
