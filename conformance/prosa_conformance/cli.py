@@ -26,15 +26,17 @@ from prosa_conformance.contract import (
     parse_address,
     parse_features,
 )
+from prosa_conformance.language import LANGUAGES, N_, _, choose, ngettext
 from prosa_conformance.outcome import Exit, UsageError
 from prosa_conformance.places import Ports
 from prosa_conformance.plugin import Selection
+from prosa_conformance.process import Ended
 from prosa_conformance.run import Run
 from prosa_conformance.terminal import Terminal
 
 COMMANDS = {"server": "cmd", "client": "client_cmd", "codec": "codec_cmd"}
-EPILOG = """exit codes: 0 conforms; 1 violates the protocol; 2 wrong words, or no test selected;
-3 the implementation did not start; 4 the suite itself broke"""
+EPILOG = N_("""exit codes: 0 conforms; 1 violates the protocol; 2 wrong words, or no test selected;
+3 the implementation did not start; 4 the suite itself broke""")
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,39 +44,51 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
+def choose_language(argv: Sequence[str]) -> None:
+    """The one option that is read before all others: they are explained in it."""
+    vars(argparse).update(_=_, ngettext=ngettext)  # argparse's own words, too
+    first = Parser(add_help=False, allow_abbrev=False)
+    first.add_argument("--lang", choices=LANGUAGES, default="")
+    choose()
+    choose(first.parse_known_args(argv)[0].lang)
+
+
 def parser() -> Parser:
     words = Parser(
         prog="prosa_conformance",
-        description="Check an implementation of PROSA/1 against the text.",
-        epilog=EPILOG,
+        description=_("Check an implementation of PROSA/1 against the text."),
+        epilog=_(EPILOG),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    subject = words.add_argument_group("what is checked")
-    subject.add_argument("--sut", metavar="PROSA.TOML", type=Path, help="a description, or its folder")
-    subject.add_argument("--cmd", metavar="COMMAND", help="a server's command")
-    subject.add_argument("--client-cmd", metavar="COMMAND", help="a client's command")
-    subject.add_argument("--codec-cmd", metavar="COMMAND", help="a codec's command")
-    subject.add_argument("--connect", metavar="HOST:PORT", help="a server that runs already")
-    subject.add_argument("--answers", choices=ANSWERS, help="who answers questions (default operator)")
-    subject.add_argument("--features", metavar="LIST", help=f"what it has: {','.join(FEATURES)}")
-    tests = words.add_argument_group("which tests")
-    tests.add_argument("--level", choices=LEVELS, help="up to this level (default: the highest declared, or L1)")
-    tests.add_argument("--role", choices=(*ROLES, "all"), default="all", help="only the tests of this role")
-    tests.add_argument("-k", metavar="EXPR", default="", help="tests whose names fit, as in pytest")
-    tests.add_argument("--only", metavar="CLAUSE", default="", help="tests of these clauses: 'FLOW-*,ERR-01'")
-    tests.add_argument("--test", metavar="NAME", default="", help="the one test of this name")
-    tests.add_argument("--list", action="store_true", help="list the tests and run none")
-    how = words.add_argument_group("how")
-    how.add_argument("--seed", type=int, help="of everything random (default: a new one, printed)")
+    subject = words.add_argument_group(_("what is checked"))
+    subject.add_argument("--sut", metavar="PROSA.TOML", type=Path, help=_("a description, or its folder"))
+    subject.add_argument("--cmd", metavar="COMMAND", help=_("a server's command"))
+    subject.add_argument("--client-cmd", metavar="COMMAND", help=_("a client's command"))
+    subject.add_argument("--codec-cmd", metavar="COMMAND", help=_("a codec's command"))
+    subject.add_argument("--connect", metavar="HOST:PORT", help=_("a server that runs already"))
+    subject.add_argument("--answers", choices=ANSWERS, help=_("who answers questions (default operator)"))
+    subject.add_argument(
+        "--features", metavar="LIST", help=_("what it has: {features}").format(features=",".join(FEATURES))
+    )
+    tests = words.add_argument_group(_("which tests"))
+    tests.add_argument("--level", choices=LEVELS, help=_("up to this level (default: the highest declared, or L1)"))
+    tests.add_argument("--role", choices=(*ROLES, "all"), default="all", help=_("only the tests of this role"))
+    tests.add_argument("-k", metavar="EXPR", default="", help=_("tests whose names fit, as in pytest"))
+    tests.add_argument("--only", metavar="CLAUSE", default="", help=_("tests of these clauses: 'FLOW-*,ERR-01'"))
+    tests.add_argument("--test", metavar="NAME", default="", help=_("the one test of this name"))
+    tests.add_argument("--list", action="store_true", help=_("list the tests and run none"))
+    how = words.add_argument_group(_("how"))
+    how.add_argument("--seed", type=int, help=_("of everything random (default: a new one, printed)"))
     how.add_argument(
         "--time-scale",
         type=float,
         default=os.environ.get("PROSA_TIME_SCALE", "1"),
         metavar="X",
-        help="multiplies every wait and timer (default: PROSA_TIME_SCALE, or 1)",
+        help=_("multiplies every wait and timer (default: PROSA_TIME_SCALE, or 1)"),
     )
-    how.add_argument("--strict", action="store_true", help="non-strict results and known failures count as failures")
-    how.add_argument("--report", type=Path, default=Path("report"), metavar="DIR", help="junit.xml and result.json")
+    how.add_argument("--lang", choices=LANGUAGES, help=_("the language of all words (default: the locale's)"))
+    how.add_argument("--strict", action="store_true", help=_("non-strict results and known failures count as failures"))
+    how.add_argument("--report", type=Path, default=Path("report"), metavar="DIR", help=_("junit.xml and result.json"))
     return words
 
 
@@ -83,14 +97,14 @@ def implementation(options: argparse.Namespace) -> Implementation:
     given = {role: getattr(options, name) for role, name in COMMANDS.items() if getattr(options, name) is not None}
     if options.sut is not None:
         if given or options.connect or options.answers or options.features:
-            raise UsageError("--sut says it all: it goes with no --cmd, --connect, --answers or --features")
+            raise UsageError(_("--sut says it all: it goes with no --cmd, --connect, --answers or --features"))
         return load(options.sut / "prosa.toml" if options.sut.is_dir() else options.sut)
     if options.connect and "server" in given:
-        raise UsageError("a server is either started (--cmd) or there already (--connect)")
+        raise UsageError(_("a server is either started (--cmd) or there already (--connect)"))
     if not given and not options.connect:
         if Path("prosa.toml").exists():
             return load(Path("prosa.toml"))
-        raise UsageError("nothing to check: give --sut, --cmd, --client-cmd, --codec-cmd or --connect")
+        raise UsageError(_("nothing to check: give --sut, --cmd, --client-cmd, --codec-cmd or --connect"))
     first = next(iter(given.values()), options.connect)
     return Implementation(
         name=first,
@@ -105,7 +119,7 @@ def implementation(options: argparse.Namespace) -> Implementation:
 def selection(options: argparse.Namespace, subject: Implementation, level: str) -> Selection:
     roles = tuple(role for role in ROLES if subject.has(role)) if options.role == "all" else (options.role,)
     if options.role != "all" and not subject.has(options.role):
-        raise UsageError(f"--role {options.role}, but there is no {options.role} to check")
+        raise UsageError(_("--role {role}, but there is no {role} to check").format(role=options.role))
     return Selection(
         levels=LEVELS[: LEVELS.index(level) + 1],
         features=subject.features,
@@ -134,7 +148,7 @@ def build(subject: Implementation) -> str:
         )
     except OSError as error:
         return f"{subject.build}: {error.strerror}"
-    return "" if done.returncode == 0 else f"{subject.build}: exit code {done.returncode}\n{done.stdout[-2000:]}"
+    return "" if done.returncode == 0 else f"{subject.build}: {Ended(done.returncode)}\n{done.stdout[-2000:]}"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -143,7 +157,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         return _main(argv, terminal)
     except KeyboardInterrupt:
-        terminal.problem("interrupted")
+        terminal.problem(_("interrupted"))
     except Exception:
         terminal.harness_errors([traceback.format_exc()])
     return Exit.HARNESS
@@ -151,14 +165,15 @@ def main(argv: Sequence[str]) -> int:
 
 def _main(argv: Sequence[str], terminal: Terminal) -> int:
     try:
+        choose_language(argv)
         options = parser().parse_args(argv)
         if options.time_scale <= 0:
-            raise UsageError("--time-scale is above 0")
+            raise UsageError(_("--time-scale is above 0"))
         subject = implementation(options)
         level = options.level or max(subject.levels, default="L1")
         chosen = selection(options, subject, level)
     except UsageError as error:
-        terminal.problem(f"{error}\n(--help tells the words)")
+        terminal.problem("{}\n{}".format(error, _("(--help tells the words)")))
         return Exit.USAGE
     seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
     with tempfile.TemporaryDirectory(prefix="prosa-conformance-") as folder:
@@ -167,6 +182,6 @@ def _main(argv: Sequence[str], terminal: Terminal) -> int:
         if options.list:
             return run.list_tests()
         if not options.test and (trouble := build(subject)):
-            terminal.problem(f"The implementation could not be built.\n{trouble}")
+            terminal.problem("{}\n{}".format(_("The implementation could not be built."), trouble))
             return Exit.NOT_STARTED
         return run.execute()
