@@ -63,7 +63,7 @@ static const struct option_spec table[OPTION_COUNT] = {
                   "For one start, after which clients know of their loss"},
     [AUDIT] = {"audit", NULL, NULL, "yes",
                "sign what the log says, so that clients can hold the server to it"},
-    [KEEP_MESSAGES] = {"keep-messages", NULL, "NUMBER", "0",
+    [KEEP_MESSAGES] = {"keep-messages", "PROSA_KEEP_MESSAGES", "NUMBER", "0",
                        "messages that are kept in a room; 0, which is the default: all"},
     [KEEP_DAYS] = {"keep-days", NULL, "DAYS", "0",
                    "age up to which messages are kept; 0, which is the default: for ever"},

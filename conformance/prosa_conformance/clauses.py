@@ -70,7 +70,10 @@ def shown_by_vector(identities: Sequence[str], level: str) -> list[pytest.MarkDe
 
 
 def timers(**values: int) -> Callable[[Test], Test]:
-    """Start the server with these timers and limits; those in ms are multiplied by the time scale."""
+    """Start the server with these timers and limits; those in ms are multiplied by the time scale.
+
+    `keep_messages` is PROSA_KEEP_MESSAGES.
+    """
     return _mark(TIMERS_MARK, values)
 
 

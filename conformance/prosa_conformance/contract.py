@@ -23,7 +23,7 @@ ROLES = ("codec", "server", "client")
 ANSWERS = ("operator", "echo")
 NOT_THERE = 89  # exit code of a program that does not have the level [CON-03]
 BAD_SETTINGS = 2
-PLACEHOLDERS = ("host", "port", "data", "level", "timers", "nick", "room")
+PLACEHOLDERS = ("host", "port", "data", "level", "timers", "keep_messages", "nick", "room")
 
 
 class ClientExit(IntEnum):
@@ -88,10 +88,13 @@ class Implementation:
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of a program: ours, but of the contract's variables only these settings."""
+    """The whole environment of a program: ours, but of the contract's variables only these settings.
+
+    An empty one is unset.
+    """
     ours = {f"PROSA_{name.upper()}" for name in PLACEHOLDERS}
     inherited = {name: value for name, value in os.environ.items() if name not in ours}
-    return {**inherited, **{f"PROSA_{name.upper()}": value for name, value in settings.items()}}
+    return {**inherited, **{f"PROSA_{name.upper()}": value for name, value in settings.items() if value}}
 
 
 def timers_text(timers: Mapping[str, int]) -> str:

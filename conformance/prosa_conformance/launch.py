@@ -68,13 +68,16 @@ def _start_symptom(program: Program, crashed: bool) -> str:
     return "ready" if program.ended is None else "early-end"
 
 
-def server_values(settings: Settings, host: str, port: int, data: Path, timers: str) -> dict[str, str]:
+def server_values(
+    settings: Settings, host: str, port: int, data: Path, timers: str, keep_messages: str = ""
+) -> dict[str, str]:
     return {
         "host": host,
         "port": str(port),
         "data": str(data),
         "level": settings.level,
         "timers": timers,
+        "keep_messages": keep_messages,
     }
 
 
@@ -85,6 +88,7 @@ def client_values(settings: Settings, host: str, port: int, data: Path, nick: st
         "data": str(data),
         "level": settings.level,
         "timers": "",
+        "keep_messages": "",
         "nick": nick,
         **({"room": room} if room else {}),
     }

@@ -44,7 +44,8 @@ class ServerProcess:
     def start(self) -> None:
         """Start the program on its address, also a second time after its end."""
         scaled = {name: self.scaled(name, value) for name, value in self.timers.items()}
-        values = server_values(self.settings, self.host, self.port, self.data, timers_text(scaled))
+        keep = str(scaled.pop("keep_messages", ""))
+        values = server_values(self.settings, self.host, self.port, self.data, timers_text(scaled), keep)
         self.program = spawn(self.settings, "server", values)
         try:
             self.address = await_ready(self.settings, self.program)

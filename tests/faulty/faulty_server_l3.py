@@ -419,14 +419,14 @@ class CountsNoProgress(Session):
         return owed
 
 
-@breaks("FLOW-40", words=("keep=20",))
+@breaks("FLOW-40")
 class SkipsWhatIsPruned(Session):
     def evict(self) -> None:
         for view in self.views.values():
             view.cursor = max(view.cursor, view.room.oldest - 1)
 
 
-@breaks("FLOW-40", words=("keep=20",))
+@breaks("FLOW-40")
 class PrunesBeforeItTells(MiniServer):
     """Who has credit is overtaken, too."""
 

@@ -371,6 +371,8 @@ def main(server_class: type[MiniServer] = MiniServer) -> None:
         sys.exit(NOT_THERE)
     if not crypto.library_is_cofactorless():
         sys.exit("this library accepts signatures that it must not [KEY-07]")
+    if env.get("PROSA_KEEP_MESSAGES"):
+        words = [*words, f"keep={env['PROSA_KEEP_MESSAGES']}"]
     if level <= "L1":
         words = [*words, "memory"]
     limits = read_limits(env.get("PROSA_TIMERS", ""))
