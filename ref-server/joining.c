@@ -101,20 +101,31 @@ struct room_author *joining_author(struct hub *hub, struct room *room,
     return NULL;
 }
 
-/* Ids of the author's last messages, so that a repeated one is known [FLOW-23]. */
-static size_t find_ids(struct hub *hub, const struct room *room, const struct room_author *author,
-                       uint8_t ids[static ROOM_IDS][PROSA_HASH_SIZE])
+/* Ids of the author's last messages, so that a repeated one is known [FLOW-23]; false when the log cannot say. */
+static bool find_ids(struct hub *hub, const struct room *room, const struct room_author *author,
+                     uint8_t ids[static ROOM_IDS][PROSA_HASH_SIZE], size_t *count)
 {
     static struct store_author stored; /* the loop's thread alone comes here */
+    *count = 0;
     if (!room->durable) {
-        return room_author_ids(author, ids);
+        *count = room_author_ids(author, ids);
+        return true;
     }
-    if (room->number == 0 ||
-        store_find_author(hub->store, room->number, author->key, &stored) != STORE_FOUND) {
-        return 0;
+    if (room->number == 0) {
+        return true;
     }
-    memcpy(ids, stored.ids, stored.id_count * PROSA_HASH_SIZE);
-    return stored.id_count;
+    switch (store_find_author(hub->store, room->number, author->key, &stored)) {
+    case STORE_FOUND:
+        memcpy(ids, stored.ids, stored.id_count * PROSA_HASH_SIZE);
+        *count = stored.id_count;
+        return true;
+    case STORE_NONE:
+        return true;
+    case STORE_FAILED:
+        break;
+    }
+    log_flood(LOG_LEVEL_ERROR, "log-unreadable", "table=entries");
+    return false;
 }
 
 /* --- members ---------------------------------------------------------------------------------- */
@@ -278,7 +289,8 @@ static void answer_join(struct hub *hub, struct conn *conn, struct room *room)
     const uint64_t now_ms = hub->loop->now_ms;
     const uint8_t *key = prosa_server_session_client_key(&conn->session);
     const struct room_author *author = joining_author(hub, room, key);
-    if (author == NULL) {
+    size_t id_count;
+    if (author == NULL || !find_ids(hub, room, author, ids, &id_count)) {
         prosa_server_session_fail(&conn->session, PROSA_ERR_INTERNAL, now_ms);
         return;
     }
@@ -288,7 +300,7 @@ static void answer_join(struct hub *hub, struct conn *conn, struct room *room)
         .last_seq = author->committed_seq,
         .window = hub->settings->level == 1 ? 1 : ROOM_IDS,
         .ids = (const uint8_t(*)[PROSA_HASH_SIZE])ids,
-        .id_count = find_ids(hub, room, author, ids),
+        .id_count = id_count,
     };
     if (!prosa_server_session_joined(&conn->session, &answer, now_ms)) {
         return;
