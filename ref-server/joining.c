@@ -101,7 +101,8 @@ struct room_author *joining_author(struct hub *hub, struct room *room,
     return NULL;
 }
 
-/* Ids of the author's last messages, so that a repeated one is known [FLOW-23]; false when the log cannot say. */
+/* Ids of the author's last messages, so that a repeated one is known [FLOW-23]; false when the log cannot
+ * say. */
 static bool find_ids(struct hub *hub, const struct room *room, const struct room_author *author,
                      uint8_t ids[static ROOM_IDS][PROSA_HASH_SIZE], size_t *count)
 {
