@@ -5,8 +5,9 @@
     tests/faulty/coverage.py            the table, the holes, a summary
     tests/faulty/coverage.py --holes    without the table
 
-Holes: a testable clause without a test that spec/open-clauses.yaml does not list; a MUST without a
-faulty program that without.yaml does not excuse; an excuse that is not needed. Exit: 0 none, 1 some.
+A clause that binds peers or programs is shown for servers and for clients. Holes: a testable clause without
+a test that spec/open-clauses.yaml does not list; a MUST without a faulty program that without.yaml does not
+excuse; an excuse that is not needed. Exit: 0 none, 1 some.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import yaml
@@ -30,11 +31,28 @@ from prosa_conformance.contract import FEATURES  # noqa: E402
 
 WITHOUT = Path(__file__).with_name("without.yaml")
 OPEN = ROOT / "spec" / "open-clauses.yaml"
-Names = dict[str, set[str]]
+Bond = tuple[str, str]  # a clause, and the role of a program that it binds
+Names = dict[Bond, set[str]]
 
 
-def tests_of_clauses() -> Names:
-    """By clause the tests that cite it, as the suite lists them; cases of one test are one."""
+def bonds() -> dict[Bond, Clause]:
+    """What has to be shown: each testable clause for each role that it binds."""
+    return {
+        (clause.id, role): clause
+        for clause in all_clauses().values()
+        if not clause.testability.startswith("review")
+        for role in roles(clause)
+    }
+
+
+def roles(clause: Clause) -> tuple[str, ...]:
+    if clause.level == "L0" or clause.testability == "vector":
+        return ("codec",)
+    return {"peer": ("server", "client"), "program": ("server", "client")}.get(clause.who, (clause.who,))
+
+
+def tests_of_bonds() -> Names:
+    """The tests that cite it, as the suite lists them; cases of one test are one."""
     words = ["--cmd", "true", "--client-cmd", "true", "--codec-cmd", "true", "--level", "L4", "--list"]
     done = subprocess.run(
         [sys.executable, "-m", "prosa_conformance", *words, "--features", ",".join(FEATURES)],
@@ -47,28 +65,25 @@ def tests_of_clauses() -> Names:
         sys.exit(f"the suite cannot list its tests:\n{done.stdout}{done.stderr}")
     found: Names = defaultdict(set)
     for line in done.stdout.splitlines():
-        test, _, cited = line.partition(" ")
-        for word in cited.split():
-            if word in all_clauses():
-                found[word].add(test.partition("[")[0])
+        test, _, role, *clauses = line.split()
+        for clause in clauses:
+            found[clause, role].add(test.partition("[")[0])
     return found
 
 
-def faults_of_clauses() -> Names:
+def faults_of_bonds() -> Names:
     found: Names = defaultdict(set)
     for fault in faults().values():
         for clause in fault.clauses:
-            found[clause].add(fault.name)
+            found[clause, fault.role].add(fault.name)
     return found
 
 
-def reasons(path: Path) -> dict[str, str]:
-    entries = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else []
-    return {entry["id"]: entry["reason"] for entry in entries or []}
-
-
-def is_testable(clause: Clause) -> bool:
-    return not clause.testability.startswith("review")
+def excuses(path: Path) -> set[Bond]:
+    """What a file of {id, reason} or {id, role, reason} lists."""
+    entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    given = {(entry["id"], entry.get("role")) for entry in entries}
+    return {bond for bond in bonds() if bond in given or (bond[0], None) in given}
 
 
 def is_must(clause: Clause) -> bool:
@@ -77,45 +92,49 @@ def is_must(clause: Clause) -> bool:
 
 def holes(tests: Names, proofs: Names) -> list[str]:
     """One line for each thing that is missing, or too much."""
-    unproved, untested = reasons(WITHOUT), reasons(OPEN)
+    excused, untested = excuses(WITHOUT), excuses(OPEN)
     found = []
-    for identity, clause in all_clauses().items():
-        if not is_testable(clause):
-            continue
-        if identity not in tests and identity not in untested:
-            found.append(f"{identity}: no test shows it")
-        if is_must(clause) and identity not in proofs and identity not in {**unproved, **untested}:
-            found.append(f"{identity}: no faulty program breaks it")
-        if identity in proofs and identity not in tests:
-            found.append(f"{identity}: {', '.join(sorted(proofs[identity]))} breaks it, and no test looks")
-    found += [f"{identity}: {WITHOUT.name} excuses what is there" for identity in unproved if identity in proofs]
-    found += [
-        f"{identity}: nobody knows this clause" for identity in {**unproved, **proofs} if identity not in all_clauses()
+    for bond, clause in bonds().items():
+        name = " of a ".join(bond)
+        if bond not in tests and bond not in untested | excused:
+            found.append(f"{name}: no test shows it")
+        if is_must(clause) and bond not in proofs and bond not in excused | untested:
+            found.append(f"{name}: no faulty program breaks it")
+        if bond in excused and bond in proofs:
+            found.append(f"{name}: {WITHOUT.name} excuses what is there")
+    unknown = [bond for bond in proofs if bond not in bonds()]
+    return found + [
+        f"{' of a '.join(bond)}: {', '.join(sorted(proofs[bond]))} breaks what is not there" for bond in unknown
     ]
-    return found
 
 
 def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Clauses by tests by faults.")
     parser.add_argument("--holes", action="store_true", help="leave the table out")
     options = parser.parse_args(words)
-    tests, proofs = tests_of_clauses(), faults_of_clauses()
-    testable = {identity: clause for identity, clause in all_clauses().items() if is_testable(clause)}
+    tests, proofs, all_bonds = tests_of_bonds(), faults_of_bonds(), bonds()
     if not options.holes:
-        print(f"{'clause':9} {'level':8} {'who':8} {'tests':>5} {'faults':>6}")
-        for identity, clause in testable.items():
-            row = f"{identity:9} {clause.level:8} {clause.who:8} {len(tests[identity]):5} {len(proofs[identity]):6}"
-            print(f"{row}  {' '.join(sorted(proofs[identity]))}".rstrip())
+        print(f"{'clause':9} {'level':8} {'role':8} {'tests':>5} {'faults':>6}")
+        for bond, clause in all_bonds.items():
+            row = f"{bond[0]:9} {clause.level:8} {bond[1]:8} {len(tests[bond]):5} {len(proofs[bond]):6}"
+            print(f"{row}  {' '.join(sorted(proofs[bond]))}".rstrip())
     missing = holes(tests, proofs)
     for line in missing:
         print(f"hole: {line}")
-    musts = {identity for identity, clause in testable.items() if is_must(clause)}
+    tested = [bond for bond in all_bonds if tests[bond]]
+    musts = [bond for bond, clause in all_bonds.items() if is_must(clause)]
+    proved = [bond for bond in musts if proofs[bond]]
     print(
-        f"{len(testable)} testable clauses, {sum(1 for identity in testable if tests[identity])} tested; "
-        f"{len(musts)} of them MUST, {sum(1 for identity in musts if proofs[identity])} with a faulty program; "
-        f"{sum(map(len, proofs.values()))} proofs by {len(faults())} programs; {len(missing)} holes"
+        f"{counted(all_bonds)}: {counted(tested)} tested; "
+        f"{counted(musts)} with MUST: {counted(proved)} proved by {len(faults())} faulty programs; {len(missing)} holes"
     )
     return 1 if missing else 0
+
+
+def counted(some: Iterable[Bond]) -> str:
+    """A clause that binds two roles is one clause to be shown twice."""
+    listed = list(some)
+    return f"{len({clause for clause, _ in listed})} clauses ({len(listed)} with roles)"
 
 
 if __name__ == "__main__":
