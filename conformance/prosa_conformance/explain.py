@@ -13,7 +13,7 @@ from prosa_conformance.diagram import sequence
 from prosa_conformance.hexdump import hexdump
 from prosa_conformance.hints import hint
 from prosa_conformance.outcome import Failure, Violation
-from prosa_conformance.transcript import Kind, shortened
+from prosa_conformance.transcript import Kind, mark_of, shortened
 
 STDERR_TAIL = 15
 LONGEST_VALUE = 600
@@ -31,9 +31,12 @@ def explain(case: Case, claims: Sequence[Claim], error: AssertionError) -> Failu
         expected=shortened(violation.expected, LONGEST_VALUE) if violation else "",
         actual=shortened(violation.actual, LONGEST_VALUE) if violation else "",
         hexdump=hexdump(guilty) if guilty else "",
+        octets=guilty.octets.hex() if guilty else "",
+        guilty=mark_of(guilty),
         hint=hint(_symptom(case, violation)),
         clauses=[quoted(claim) for claim in claims],
         diagram=sequence(case.transcript, case.role) if case.wires else "",
+        events=case.transcript.moments(),
         stderr=_stderr(case, violation),
         replay=replay(case),
     )

@@ -8,7 +8,7 @@ under test.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -89,6 +89,38 @@ class UsageError(Exception):
     """The command line or prosa.toml is wrong."""
 
 
+@dataclass(frozen=True)
+class Mark:
+    """The octets at fault among others, and what they are."""
+
+    offset: int
+    length: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An event of the transcript as files keep it: octets in hexadecimal, a row of equal events once."""
+
+    at: float
+    actor: str
+    kind: str
+    what: str
+    times: int = 1
+    octets: str = ""
+    size: int = 0  # of all octets, where only the first ones are kept
+    guilty: Mark | None = None
+
+
+class Standing(StrEnum):
+    """What the tests of a clause have shown about it, taken together."""
+
+    KEPT = "kept"
+    BROKEN = "broken"
+    KNOWN = "known failure"
+    NOT_SHOWN = "not shown"
+
+
 @dataclass
 class Failure:
     """The parts of a failure's text, in the order in which they are shown."""
@@ -104,6 +136,9 @@ class Failure:
     stderr: str = ""
     replay: str = ""
     traceback: str = ""
+    events: list[Moment] = field(default_factory=list)
+    octets: str = ""  # those of the hexdump, in hexadecimal, with their mark
+    guilty: Mark | None = None
 
 
 @dataclass
@@ -120,8 +155,23 @@ class Result:
     notes: list[str] = field(default_factory=list)
     failure: Failure | None = None
     known: str = ""
+    steps: list[str] = field(default_factory=list)  # of a test that did not fail, shortly
 
     @property
     def counts_against(self) -> bool:
         """True when this result alone keeps the subject from conforming."""
         return self.verdict is Verdict.FAIL and not self.known
+
+
+def standings(results: Iterable[Result]) -> dict[str, Standing]:
+    """What was shown of each clause that a test has shown something about."""
+    shown: dict[str, Standing] = {}
+    for result in results:
+        for clause in result.clauses:
+            if result.counts_against:
+                shown[clause] = Standing.BROKEN
+            elif result.verdict is Verdict.FAIL and shown.get(clause) is not Standing.BROKEN:
+                shown[clause] = Standing.KNOWN
+            elif result.verdict in (Verdict.PASS, Verdict.NON_STRICT):
+                shown.setdefault(clause, Standing.KEPT)
+    return shown

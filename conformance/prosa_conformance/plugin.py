@@ -31,6 +31,8 @@ from prosa_conformance.outcome import (
     Violation,
 )
 
+MOST_STEPS = 10  # of a test that passed
+
 RUNNER = pytest.StashKey["Runner"]()
 CASE = pytest.StashKey[Case]()
 CARD = pytest.StashKey["Card"]()
@@ -202,6 +204,8 @@ class Runner:
             self._fail(result, explain.explain(case, card.claims, _joined(error, errors)))
         else:
             self._judge_other(result, error, card)
+        if result.failure is None:
+            result.steps = case.transcript.steps(MOST_STEPS)
         self._apply_known_failures(result)
         return result
 

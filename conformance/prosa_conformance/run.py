@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from prosa_conformance import explain, pcap, preflight
+from prosa_conformance import explain, preflight, reports
 from prosa_conformance.case import Settings
 from prosa_conformance.contract import FEATURES, KnownFailure
 from prosa_conformance.outcome import Exit, Failure, Result, Verdict
 from prosa_conformance.places import SUITE
 from prosa_conformance.plugin import CARD, Runner, Selection, matches, test_name
-from prosa_conformance.reports import write_captures, write_json, write_junit
+from prosa_conformance.reports import Outcome
 from prosa_conformance.terminal import Terminal
 
 SHOWING = (Verdict.PASS, Verdict.NON_STRICT, Verdict.FAIL)
@@ -46,6 +46,7 @@ class Run:
     def execute(self) -> int:
         """Run the chosen tests and tell about them."""
         started = time.monotonic()
+        reports.clear(self.report)
         runner = self._runner()
         code = self._pytest(runner, "--collect-only")
         if code is None:
@@ -56,6 +57,10 @@ class Run:
         trouble = preflight.check(self.settings, self.selection.roles)
         if trouble is not None:
             self.terminal.problem(f"the implementation did not start, and no test was run.\n\n{explain.text(trouble)}")
+            self.results = [
+                Result("preflight", (), "contract", "", Verdict.FAIL, 0.0, trouble.sentence, failure=trouble)
+            ]
+            self._write_reports(time.monotonic() - started, Exit.NOT_STARTED, runner)
             return Exit.NOT_STARTED
         runner = self._runner()
         code = self._pytest(runner)
@@ -65,7 +70,7 @@ class Run:
         self.terminal.failures(self.results)
         self.terminal.harness_errors(runner.harness_errors)
         self.terminal.summary(self.settings, self.results, seconds, verdict)
-        self._write_reports(seconds, verdict, runner.captures)
+        self._write_reports(seconds, verdict, runner)
         return verdict
 
     # --- pytest ---
@@ -150,15 +155,21 @@ class Run:
             return ""
         return f"the {kind} {name} is declared in prosa.toml, but none of its tests was run"
 
-    def _write_reports(
-        self, seconds: float, verdict: int, captures: dict[str, list[pcap.Conversation]]
-    ) -> None:
+    def _write_reports(self, seconds: float, code: int, runner: Runner) -> None:
+        outcome = Outcome(
+            self.settings,
+            self.selection.roles,
+            self.results,
+            seconds,
+            code,
+            runner.captures,
+            runner.harness_errors,
+        )
         try:
-            self.report.mkdir(parents=True, exist_ok=True)
-            write_junit(self.report / "junit.xml", self.settings, self.results, seconds)
-            write_json(self.report / "result.json", self.settings, self.results, seconds, verdict)
-            write_captures(self.report / "pcap", captures)
+            trouble = reports.write(self.report, outcome)
         except OSError as error:
-            self.terminal.problem(f"the report could not be written: {error}")
-            return
-        self.terminal.say(f"Report: {self.report}/junit.xml, {self.report}/result.json, {self.report}/pcap/")
+            trouble = f"the report could not be written: {error}"
+        if trouble:
+            self.terminal.problem(trouble)
+        else:
+            self.terminal.say(f"Report: {self.report}/report.html, beside it junit.xml, result.json and pcap/")

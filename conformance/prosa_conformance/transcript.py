@@ -10,11 +10,20 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, pairwise
 
-from prosa_conformance.outcome import Guilty
+from prosa_conformance.language import N_, _, ngettext
+from prosa_conformance.outcome import Guilty, Mark, Moment
 
 LONGEST_STEP = 160
+# Whoever acts in a test beside its peers, who have names.
+ACTORS = (
+    N_("the server"), N_("the client"), N_("the codec"), N_("the operator"), N_("the person"), N_("the suite"),
+)  # fmt: skip
+MOMENTS_AT_START = 20
+MOMENTS_AT_END = 50
+MOST_MARKED = 10
+MOST_OCTETS = 1024  # of one moment without a fault
 
 
 class Kind(StrEnum):
@@ -29,11 +38,12 @@ class Kind(StrEnum):
     TYPED = "typed"
     PRINTED = "printed"
     NOTE = "note"
+    LEFT_OUT = "left out"  # only among the moments of a long test
 
 
 @dataclass(frozen=True)
 class Event:
-    """`actor` is who did it or whom it reached: a scripted peer's name or "program"."""
+    """`actor` is who did it or whom it reached: a scripted peer's name, or one of ACTORS, translated when shown."""
 
     at: float
     actor: str
@@ -69,6 +79,27 @@ class Transcript:
         frames = [event for event in self.events if event.kind in (Kind.SENT, Kind.RECEIVED)]
         return Guilty(frames[-1].octets) if frames else None
 
+    def moments(self) -> list[Moment]:
+        """The events for a file; of a long test the beginning, the end, and the last that are marked."""
+        rows = runs(self.events)
+        numbers = range(len(rows))
+        marked = [number for number in numbers if rows[number][0].guilty][-MOST_MARKED:]
+        kept = sorted({*numbers[:MOMENTS_AT_START], *numbers[-MOMENTS_AT_END:], *marked})
+        told: list[Moment] = []
+        for before, number in pairwise([-1, *kept]):
+            left_out = sum(count for _, count in rows[before + 1 : number])
+            if left_out:
+                told.append(Moment(told[-1].at, "", Kind.LEFT_OUT, "", left_out))
+            told.append(self._moment(*rows[number]))
+        return told
+
+    def _moment(self, event: Event, count: int) -> Moment:
+        octets = event.octets if event.guilty else event.octets[:MOST_OCTETS]
+        at = round(event.at - self.started, 6)
+        mark = mark_of(event.guilty)
+        what = shortened(event.what, LONGEST_STEP)
+        return Moment(at, event.actor, event.kind, what, count, octets.hex(), len(event.octets), mark)
+
     def steps(self, most: int = 30) -> list[str]:
         """The numbered course of the test; a long one keeps its beginning and its end."""
         lines = [_step(event, self.started) + times(count) for event, count in runs(self.events)]
@@ -77,7 +108,8 @@ class Transcript:
             return numbered
         head, tail = most // 3, most - most // 3 - 1
         left_out = len(numbered) - head - tail
-        return [*numbered[:head], f"     ... {left_out} steps left out ...", *numbered[-tail:]]
+        words = _("... {count} steps left out ...").format(count=left_out)
+        return [*numbered[:head], f"     {words}", *numbered[-tail:]]
 
 
 def runs(events: Iterable[Event]) -> list[tuple[Event, int]]:
@@ -86,25 +118,31 @@ def runs(events: Iterable[Event]) -> list[tuple[Event, int]]:
     return [(row[0], len(row)) for row in rows]
 
 
+def mark_of(guilty: Guilty | None) -> Mark | None:
+    return Mark(guilty.offset, guilty.length, guilty.name) if guilty is not None and guilty.name else None
+
+
 def times(count: int) -> str:
-    return f" ({count} times)" if count > 1 else ""
+    return " " + ngettext("({count} time)", "({count} times)", count).format(count=count) if count > 1 else ""
 
 
 def _step(event: Event, started: float) -> str:
     verb = {
-        Kind.CONNECT: "connects",
-        Kind.SENT: "sends",
-        Kind.RECEIVED: "gets",
-        Kind.FIN: "sees the end of the stream (FIN)",
-        Kind.RESET: "sees the connection reset (RST)",
-        Kind.SHUT: "shuts its sending side down",
-        Kind.CLOSE: "closes",
-        Kind.TYPED: "is told on stdin:",
-        Kind.PRINTED: "prints:",
+        Kind.CONNECT: _("connects"),
+        Kind.SENT: _("sends"),
+        Kind.RECEIVED: _("gets"),
+        Kind.FIN: _("sees the end of the stream (FIN)"),
+        Kind.RESET: _("sees the connection reset (RST)"),
+        Kind.SHUT: _("shuts its sending side down"),
+        Kind.CLOSE: _("closes"),
+        Kind.TYPED: _("is told on stdin:") if event.actor == "the codec" else _("types"),
+        Kind.PRINTED: _("prints:"),
     }.get(event.kind, "")
-    words = " ".join(word for word in (event.actor, verb, event.what) if word)
+    words = " ".join(word for word in (_(event.actor), verb, event.what) if word)
     return f"[{event.at - started:7.3f} s] {shortened(words, LONGEST_STEP)}"
 
 
 def shortened(words: str, most: int) -> str:
-    return words if len(words) <= most else f"{words[: most - 20]}... ({len(words)} characters)"
+    if len(words) <= most:
+        return words
+    return words[: most - 20] + _("... ({count} characters)").format(count=len(words))
