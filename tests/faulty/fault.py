@@ -13,6 +13,8 @@ faulty in, `faulty_ROLE_AREA.py`, and breaks nothing else.
 from __future__ import annotations
 
 import importlib
+import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +45,7 @@ class Fault:
     @property
     def table(self) -> Path:
         """Which tests must fail, and with which sentence (see mutants.py)."""
-        return HERE / f"{self.kind.__module__}.yaml"
+        return Path(sys.modules[self.kind.__module__].__file__ or "").with_suffix(".yaml")
 
 
 _FAULTS: dict[str, Fault] = {}
@@ -69,8 +71,12 @@ def breaks(
     return enter
 
 
-def faults() -> dict[str, Fault]:
-    """All faults of all modules, by name."""
-    for module in sorted(HERE.glob("faulty_*.py")):
-        importlib.import_module(module.stem)
+def faults(folder: Path = HERE, name: str = "") -> dict[str, Fault]:
+    """All faults of all modules of a folder, by name; with a name those of its module only."""
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    enters = re.compile(rf"^(?:class|def) {name}\b", re.MULTILINE)
+    for module in sorted(folder.glob("faulty_*.py")):
+        if not name or enters.search(module.read_text(encoding="utf-8")):
+            importlib.import_module(module.stem)
     return dict(_FAULTS)

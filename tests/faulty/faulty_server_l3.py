@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from functools import partial
 
@@ -388,9 +389,10 @@ class WaitsForItsReaders(Session):
     def write(self) -> None:
         if self.state == "READY" and self.out:
             self.sock.setblocking(True)
-            self.sock.sendall(self.out)
+            with contextlib.suppress(OSError):
+                self.sock.sendall(self.out)
+                self.out.clear()
             self.sock.setblocking(False)
-            self.out.clear()
         super().write()
 
 

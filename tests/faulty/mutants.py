@@ -3,12 +3,14 @@
 """Runs the suite against every faulty program: each has to be found, and by the right tests.
 
     tests/faulty/mutants.py [NAME... | CLAUSE...]     those, or all
-    tests/faulty/mutants.py --update [NAME...]        write what was seen into the tables
+    tests/faulty/mutants.py --update [NAME...]        write what is seen into the tables
 
 For every clause that a fault breaks, the tests of this clause run. The table beside a fault's module,
 faulty_ROLE_AREA.yaml, says which of them must fail, and with which sentence: any other failure, and a
-table's test that passes, is a fault found for the wrong reason. Numbers and names in a sentence stand
-as `#`. Exit: 0 all killed as expected, 1 not, 2 wrong words.
+table's test that passes, is a fault found for the wrong reason. What varies in a sentence (numbers, names,
+lists) stands as `#`. Many run at once with short waits; what is not as the table says runs again, alone and
+with the suite's own waits, so that nothing depends on how busy the machine is.
+Exit: 0 all killed as expected, 1 not, 2 wrong words.
 """
 
 from __future__ import annotations
@@ -22,11 +24,12 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+import textwrap
+import time
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +38,17 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "conformance"), str(ROOT / "tests" / "suite")]
 
-from fault import Fault, faults  # noqa: E402
+from fault import HERE, Fault, faults  # noqa: E402
 
 START = Path(__file__).with_name("start.py")
 COMMANDS = {"server": "--cmd", "client": "--client-cmd", "codec": "--codec-cmd"}
-TIME_SCALE = "0.3"
+SHORT, FULL = "0.3", "1"  # of the suite's waits
 DEADLINE_S = 600
-VIOLATES = 1
-VARIABLE = re.compile(r"\b(?:[0-9a-f]{4,}|[a-z]+-[0-9a-f]{4,}|[\d,.]+)\b")
+CONFORMS, VIOLATES = 0, 1
+LAST_LINES = 12  # of a run that came to nothing
+STATES = ("killed", "survived", "wrongly")
+LIST = re.compile(r"\[[^\]]*\]")
+VARIABLE = re.compile(r"\b(?:[0-9a-f]{4,}|[a-z]+-[0-9a-f]{4,}|[\d,.]*\d)\b")
 # A program that fell over shows nothing about the clause that it was to break.
 FELL_OVER = ("crashed", "ended by itself", "a sanitizer", "the suite itself")
 HEADING = """# SPDX-License-Identifier: MIT
@@ -57,14 +63,42 @@ class Seen:
 
     fault: Fault
     failed: Table = field(default_factory=dict)
-    trouble: list[str] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)  # whatever the table says
+    survived: bool = False
+    seconds: float = 0.0
 
 
-def judge(fault: Fault) -> Seen:
+@dataclass
+class Verdict:
+    """`trouble` is what is not as the table says: nothing when the fault is killed."""
+
+    seen: Seen
+    trouble: list[str]
+
+    @property
+    def state(self) -> str:
+        if not self.trouble:
+            return "killed"
+        return "survived" if self.seen.survived else "wrongly"
+
+    def show(self) -> None:
+        fault = self.seen.fault
+        words = f"{fault.name:34} {' '.join(fault.clauses)}: {len(self.seen.failed)} tests, {self.seen.seconds:.1f} s"
+        print(f"{self.state:8} {words}")
+        for line in self.trouble:
+            print(f"         {line}")
+        sys.stdout.flush()
+
+
+# --- one faulty program ---
+
+
+def judge(fault: Fault, time_scale: str) -> Seen:
     """Run the tests of its clauses."""
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="prosa-mutant-") as folder:
         done = subprocess.run(
-            [*command(fault), "--report", folder],
+            [*command(fault, time_scale), "--report", folder],
             env={**os.environ, "PYTHONPATH": str(ROOT / "conformance")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -73,53 +107,63 @@ def judge(fault: Fault) -> Seen:
             timeout=DEADLINE_S,
             check=False,
         )
-        if done.returncode != VIOLATES:
-            words = done.stdout.strip().splitlines()[-1:]
-            return Seen(fault, trouble=[f"exit code {done.returncode}: {' '.join(words)}"])
-        return _read(fault, json.loads((Path(folder) / "result.json").read_text()))
+        if done.returncode == VIOLATES:
+            seen = read_result(fault, json.loads((Path(folder) / "result.json").read_text()))
+        elif done.returncode == CONFORMS:
+            seen = Seen(fault, trouble=["the suite finds nothing"], survived=True)
+        else:
+            seen = Seen(
+                fault, trouble=[f"the suite ends with {done.returncode}", *done.stdout.split("\n")[-LAST_LINES:]]
+            )
+    seen.seconds = time.monotonic() - started
+    return seen
 
 
-def command(fault: Fault) -> list[str]:
-    words = [sys.executable, "-m", "prosa_conformance", *fault.subject]
-    words += [COMMANDS[fault.role], shlex.join([sys.executable, str(START), fault.name])]
+def command(fault: Fault, time_scale: str) -> list[str]:
+    start = [sys.executable, str(START), fault.name, str(fault.table.parent)]
+    words = [sys.executable, "-m", "prosa_conformance", "--lang", "en", *fault.subject]
+    words += [COMMANDS[fault.role], shlex.join(start)]
     words += ["--level", fault.level, "--features", ",".join(fault.features), "--only", ",".join(fault.clauses)]
-    return [*words, "--strict", "--time-scale", TIME_SCALE, "--seed", "1"]
+    return [*words, "--strict", "--time-scale", time_scale, "--seed", "1"]
 
 
-def _read(fault: Fault, result: dict[str, Any]) -> Seen:
+def read_result(fault: Fault, result: dict[str, Any]) -> Seen:
     seen = Seen(fault)
     for test in result["tests"]:
         if test["verdict"] == "fail":
             sentences = seen.failed.setdefault(test["test"].partition("[")[0], [])
-            sentence = VARIABLE.sub("#", test["reason"])
-            if sentence not in sentences:
-                sentences.append(sentence)
+            if normal(test["reason"]) not in sentences:
+                sentences.append(normal(test["reason"]))
     broken = result["clauses"]["broken"]
     seen.trouble += [f"{clause} is kept" for clause in fault.clauses if clause not in broken]
+    if not fault.falls:
+        said = [words for sentences in seen.failed.values() for words in sentences]
+        seen.trouble += [f"it fell over: {words}" for words in said if any(fall in words for fall in FELL_OVER)]
     return seen
 
 
-def compare(seen: Seen, expected: Table | None) -> list[str]:
+def normal(sentence: str) -> str:
+    """The sentence as tables have it: the same in every run."""
+    return VARIABLE.sub("#", LIST.sub("[#]", sentence))
+
+
+def compare(seen: Seen) -> Verdict:
     """What is not as the table says."""
-    if not seen.fault.falls:
-        seen.trouble += [f"it fell over: {words}" for said in seen.failed.values() for words in said if fell(words)]
+    expected = read_table(seen.fault.table).get(seen.fault.name)
     if expected is None:
-        return [*seen.trouble, f"it has no entry in {seen.fault.table.name}"]
-    wrong = list(seen.trouble)
-    wrong += [f"{test} should fail, and does not" for test in expected if test not in seen.failed]
+        return Verdict(seen, [*seen.trouble, f"it has no entry in {seen.fault.table.name}"])
+    trouble = [*seen.trouble]
+    trouble += [f"{test} should fail, and does not" for test in expected if test not in seen.failed]
     for test, sentences in seen.failed.items():
         if test not in expected:
-            wrong.append(f"{test} fails, and should not: {sentences[0]}")
-        wrong += [
-            f"{test} fails for another reason: {sentence}"
-            for sentence in sentences
-            if test in expected and not any(fnmatchcase(sentence, known) for known in expected[test])
-        ]
-    return wrong
+            trouble.append(f"{test} fails, and should not: {sentences[0]}")
+            continue
+        known = set(map(normal, expected[test]))
+        trouble += [f"{test} fails for another reason: {words}" for words in sentences if words not in known]
+    return Verdict(seen, trouble)
 
 
-def fell(sentence: str) -> bool:
-    return any(words in sentence for words in FELL_OVER)
+# --- tables ---
 
 
 def read_table(path: Path) -> dict[str, Table]:
@@ -127,29 +171,69 @@ def read_table(path: Path) -> dict[str, Table]:
 
 
 def write_entry(seen: Seen) -> None:
-    """Put one entry into its table; sentences that were seen before stay, as they may come again."""
-    path = seen.fault.table
-    with path.open("a+", encoding="utf-8") as file:
+    """Put one entry into its table, in the place of what it said before."""
+    with seen.fault.table.open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         table = yaml.safe_load(file.read()) or {}
-        before = table.get(seen.fault.name, {})
-        table[seen.fault.name] = {
-            test: sorted({*sentences, *before.get(test, [])}) for test, sentences in sorted(seen.failed.items())
-        }
+        table[seen.fault.name] = {test: sorted(sentences) for test, sentences in sorted(seen.failed.items())}
         file.truncate(0)
         file.write(HEADING)
         yaml.safe_dump(dict(sorted(table.items())), file, width=110, allow_unicode=True)
 
 
-def chosen(names: Sequence[str]) -> list[Fault]:
-    known = faults()
-    if not names:
-        return list(known.values())
-    found = [fault for fault in known.values() if fault.name in names or set(fault.clauses) & set(names)]
+def strangers(known: Sequence[Fault]) -> list[str]:
+    """Entries of tables that no fault has."""
+    names = {fault.name for fault in known}
+    tables = {fault.table for fault in known}
+    return [
+        f"{path.name}: nobody is called {name}" for path in tables for name in read_table(path) if name not in names
+    ]
+
+
+# --- all of them ---
+
+
+def run(wanted: Sequence[Fault], jobs: int, update: bool) -> list[Verdict]:
+    """Many at once; then, one by one, those that were not as expected."""
+    verdicts, again = [], []
+    with ThreadPoolExecutor(jobs) as pool:
+        for done in as_completed([pool.submit(judge, fault, SHORT) for fault in wanted]):
+            seen = done.result()
+            if update and seen.failed and not seen.trouble:
+                write_entry(seen)
+            verdict = compare(seen)
+            if verdict.trouble and not update:
+                again.append(seen.fault)
+            else:
+                verdict.show()
+                verdicts.append(verdict)
+    for fault in again:
+        verdicts.append(compare(judge(fault, FULL)))
+        verdicts[-1].show()
+    return verdicts
+
+
+def summary(verdicts: Sequence[Verdict]) -> list[str]:
+    """By state how many faults, and of which clauses."""
+    clauses: dict[str, Counter[str]] = defaultdict(Counter)
+    for verdict in verdicts:
+        clauses[verdict.state].update(verdict.seen.fault.clauses)
+    lines = []
+    for state in (state for state in STATES if clauses[state]):
+        named = [f"{clause} x{many}" if many > 1 else clause for clause, many in sorted(clauses[state].items())]
+        lines += textwrap.wrap(f"{state}: {', '.join(named)}", 110, subsequent_indent="    ")
+    count = Counter(verdict.state for verdict in verdicts)
+    states = ", ".join(f"{count[state]} {state}" for state in STATES)
+    return [*lines, f"{len(verdicts)} faults in {len(set().union(*clauses.values()))} clauses: {states}"]
+
+
+def chosen(known: Sequence[Fault], names: Sequence[str]) -> list[Fault]:
+    found = [fault for fault in known if not names or fault.name in names or set(fault.clauses) & set(names)]
     unknown = set(names) - {fault.name for fault in found} - {clause for fault in found for clause in fault.clauses}
     if unknown:
-        sys.exit(f"no fault has the name or breaks the clause {', '.join(sorted(unknown))}")
+        print(f"no fault has the name or breaks the clause {', '.join(sorted(unknown))}", file=sys.stderr)
+        sys.exit(2)
     return found
 
 
@@ -157,27 +241,15 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Run the suite against faulty programs.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="faults, or clauses (default: all)")
     parser.add_argument("--update", action="store_true", help="write the tables anew from what is seen")
-    parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1), help="how many at once")
+    parser.add_argument("--jobs", type=int, default=3 * (os.cpu_count() or 1), help="how many at once")
+    parser.add_argument("--folder", type=Path, default=HERE, help="where the faulty programs are (default: here)")
     options = parser.parse_args(words)
-    wanted = chosen(options.names)
-    count = Counter[str]()
-    with ThreadPoolExecutor(options.jobs) as pool:
-        for run in as_completed([pool.submit(judge, fault) for fault in wanted]):
-            seen = run.result()
-            if options.update and seen.failed:
-                write_entry(seen)
-            trouble = compare(seen, read_table(seen.fault.table).get(seen.fault.name))
-            state = "killed" if not trouble else "wrongly" if seen.failed else "survived"
-            count[state] += 1
-            print(
-                f"{state:8} {seen.fault.name:34} {' '.join(seen.fault.clauses)}: {len(seen.failed)} tests", flush=True
-            )
-            for line in trouble:
-                print(f"         {line}", flush=True)
-    clauses = {clause for fault in wanted for clause in fault.clauses}
-    states = ", ".join(f"{count[state]} {state}" for state in ("killed", "survived", "wrongly"))
-    print(f"{len(wanted)} faults in {len(clauses)} clauses: {states}")
-    return 0 if count["killed"] == len(wanted) else 1
+    known = list(faults(options.folder.resolve()).values())
+    wanted = chosen(known, options.names)
+    verdicts = run(wanted, options.jobs, options.update)
+    unknown = strangers(known)
+    print("\n".join([*unknown, *summary(verdicts)]))
+    return 1 if unknown or any(verdict.trouble for verdict in verdicts) else 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Starts a faulty program as the suite starts any program.
 
-tests/faulty/start.py NAME
+tests/faulty/start.py NAME [FOLDER]      FOLDER is where its module is (default: here)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ sys.path[:0] = [str(ROOT / "conformance"), str(ROOT / "tests" / "suite")]
 
 import mini_client  # noqa: E402
 import mini_server  # noqa: E402
-from fault import Fault, faults  # noqa: E402
+from fault import HERE, Fault, faults  # noqa: E402
 from mini_rooms import Room  # noqa: E402
 from mini_session import Session  # noqa: E402
 from mini_store import Store  # noqa: E402
@@ -38,7 +38,9 @@ def run(fault: Fault) -> None:
 
 
 if __name__ == "__main__":
-    known = faults()
-    if len(sys.argv) != 2 or sys.argv[1] not in known:
-        sys.exit(f"usage: start.py NAME, one of: {' '.join(known)}")
-    run(known[sys.argv[1]])
+    words = dict(zip(("name", "folder"), sys.argv[1:], strict=False))
+    name, folder = words.get("name", ""), Path(words.get("folder", HERE))
+    known = faults(folder, name)
+    if name not in known:
+        sys.exit(f"usage: start.py NAME [FOLDER], one of: {' '.join(faults(folder))}")
+    run(known[name])

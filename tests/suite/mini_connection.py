@@ -108,9 +108,14 @@ class Connection:
             return
         self.heard, self.has_pinged = time.monotonic(), False
         self.is_at_end = not octets
-        if self.state != "CLOSING":
+        if self.state == "CLOSING":
+            self.discard(octets)
+        else:
             self.buffer += octets
             self.has_whole_frame = True  # until it is found to be none
+
+    def discard(self, octets: bytes) -> None:
+        """What comes after the last frame of ours has no answer [END-04, ERR-06]."""
 
     def wants_to_read(self) -> bool:
         """FLOW-36 and FLOW-37; an unfinished frame alone never stops the reading."""
@@ -222,8 +227,7 @@ class Connection:
         if name == "BYE":
             self.take_bye()
         elif name == "ERROR":
-            if self.state != "READY" or closes(frame.number("code")):
-                self.finish(None)
+            self.take_error(frame)
         elif self.state == "NEW" and name == "HELLO":
             self.take_hello(frame)
         elif self.state == "CHALLENGED" and name == "AUTH":
@@ -235,7 +239,7 @@ class Connection:
 
     def take_hello(self, hello: Frame) -> None:
         key = hello.need("client_key")
-        if 1 not in hello.need("versions"):
+        if not self.has_common_version(hello):
             raise Fatal("UNSUPPORTED", "AUTH-05")
         if not self.key_is_good(key):
             raise Fatal("BAD_KEY", "AUTH-06")
@@ -249,6 +253,9 @@ class Connection:
         self.send(challenge)
         self.state = "CHALLENGED"
 
+    def has_common_version(self, hello: Frame) -> bool:
+        return 1 in hello.need("versions")
+
     def key_is_good(self, key: bytes) -> bool:
         return crypto.key_is_acceptable(key) and key != self.server.key
 
@@ -256,13 +263,16 @@ class Connection:
         challenge = codec.frame(
             "CHALLENGE",
             versions=(1,),
-            nonce=secrets.token_bytes(32),
+            nonce=self.make_nonce(),
             features=self.server.features,
             version=1,
             server_key=self.server.key,
             **self.server.limits,
         )
         return crypto.sign_challenge(self.server.seed, self.hello, challenge)
+
+    def make_nonce(self) -> bytes:
+        return secrets.token_bytes(32)
 
     def take_auth(self, auth: Frame) -> None:
         if not self.auth_is_good(auth):
@@ -320,6 +330,14 @@ class Connection:
             self.goodbye("NORMAL")
         else:
             self.finish(None)
+
+    def take_error(self, error: Frame) -> None:
+        if self.state != "READY" or self.closes(error.number("code")):
+            self.finish(None)
+
+    def closes(self, number: int) -> bool:
+        """By its class, whether the code is known or not [ERR-05]."""
+        return number >> 8 not in (CODES["NO_ROOM"].number >> 8, CODES["NO_ANSWER"].number >> 8)
 
     def goodbye(self, code: str) -> None:
         """BYE, behind a CHECKPOINT of each room; before READY nothing is said [END-06]."""
@@ -395,7 +413,3 @@ class Connection:
 
     def evict(self) -> None:
         self.goodbye("SLOW_CONSUMER")
-
-
-def closes(number: int) -> bool:
-    return number >> 8 not in (CODES["NO_ROOM"].number >> 8, CODES["NO_ANSWER"].number >> 8)
