@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from prosa_conformance.language import _
 from prosa_conformance.outcome import Violation
 from prosa_conformance.peer import Peer, Room
 from prosa_conformance.server import Server
@@ -62,7 +63,7 @@ def meanwhile(words: str) -> Iterator[None]:
     try:
         yield
     except Violation as violation:
-        violation.sentence = f"{words}, {violation.sentence}"
+        violation.sentence = f"{_(words)}, {_(violation.sentence)}"
         raise
 
 
@@ -75,7 +76,7 @@ def _before(server: Server, good: Good | None) -> None:
         peer = server.connect("before")
         good(peer)
         peer.close()
-    transcript.fold(start, "the same without the fault is accepted on a connection of its own")
+    transcript.fold(start, _("the same without the fault is accepted on a connection of its own"))
 
 
 def _after(server: Server, peer: Peer) -> None:
@@ -84,6 +85,7 @@ def _after(server: Server, peer: Peer) -> None:
     try:
         server.good_session("after")
     except Violation as violation:
-        violation.sentence = f"after the fault, a fresh connection is not served: {violation.sentence}"
+        words = _("after the fault, a fresh connection is not served: {what}")
+        violation.sentence = words.format(what=_(violation.sentence))
         raise
     server.check_alive()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from prosa_conformance import codec
 from prosa_conformance.codec import Frame, RawField
+from prosa_conformance.language import _
 from prosa_conformance.outcome import Guilty
 from prosa_conformance.registry import FIELDS, FRAMES, GREASE_TYPES, MAGIC, VERSION
 
@@ -54,7 +55,8 @@ def tag_span(octets: bytes, tag: int) -> tuple[int, int]:
 def marked(frame: Frame, field: str, what: str = "") -> Faulty:
     """A frame whose fault is the value of this field."""
     octets = codec.encode(frame)
-    return Faulty(what or f"{frame.name} with a wrong {field}", octets, Guilty(octets, *span(octets, field), field))
+    words = _(what) or _("{frame} with a wrong {field}").format(frame=frame.name, field=field)
+    return Faulty(words, octets, Guilty(octets, *span(octets, field), field))
 
 
 def flipped(frame: Frame, field: str, bit: int = 0) -> Faulty:
@@ -64,7 +66,8 @@ def flipped(frame: Frame, field: str, bit: int = 0) -> Faulty:
     octet = at + length - 1 - bit // 8
     octets[octet] ^= 1 << bit % 8
     data = bytes(octets)
-    return Faulty(f"{frame.name} with one bit of {field} flipped", data, Guilty(data, octet, 1, field))
+    words = _("{frame} with one bit of {field} flipped").format(frame=frame.name, field=field)
+    return Faulty(words, data, Guilty(data, octet, 1, field))
 
 
 def with_header(
@@ -78,17 +81,19 @@ def with_header(
     part = "magic" if magic != MAGIC else "version" if version is not None else "length"
     offset, size = HEADER_FIELDS[part]
     value = int.from_bytes(data[offset : offset + size], "big")
-    return Faulty(f"{frame.name} with {part} {value:#x}", data, Guilty(data, offset, size, part))
+    words = _("{frame} with {part} {value:#x}").format(frame=frame.name, part=part, value=value)
+    return Faulty(words, data, Guilty(data, offset, size, part))
 
 
 def with_fields(frame: Frame, fields: Iterable[RawField], what: str) -> Faulty:
     """The same type with exactly these fields, in this order: unsorted, doubled, none..."""
+    what = _(what)
     raw = tuple(fields)
     data = codec.encode(Frame(frame.type, raw, frame.version))
     at = codec.HEADER.size
     for index, (tag, value) in enumerate(raw):
         if index and tag <= raw[index - 1][0]:
-            return Faulty(what, data, Guilty(data, at, 2, f"tag {tag:#06x}"))
+            return Faulty(what, data, Guilty(data, at, 2, tag_words(tag)))
         at += codec.FIELD_HEADER.size + len(value)
     return Faulty(what, data, Guilty(data, 4, 4, "length"))
 
@@ -96,14 +101,20 @@ def with_fields(frame: Frame, fields: Iterable[RawField], what: str) -> Faulty:
 def with_extra(frame: Frame, tag: int, value: bytes = b"?") -> Faulty:
     """The frame with one more field in its place among the tags."""
     data = codec.encode(frame.plus((tag, value)))
-    at, _ = tag_span(data, tag)
-    return Faulty(f"{frame.name} with the tag {tag:#06x}", data, Guilty(data, at - 4, 2, f"tag {tag:#06x}"))
+    at = tag_span(data, tag)[0]
+    words = _("{frame} with the tag {tag:#06x}").format(frame=frame.name, tag=tag)
+    return Faulty(words, data, Guilty(data, at - 4, 2, tag_words(tag)))
+
+
+def tag_words(tag: int) -> str:
+    return _("tag {tag:#06x}").format(tag=tag)
 
 
 def truncated(frame: Frame, keep: int) -> Faulty:
     """The first octets of a frame; the header promises more."""
     data = codec.encode(frame)[:keep]
-    return Faulty(f"the first {keep} octets of {frame.name}", data, Guilty(data, max(keep - 1, 0), 1, "last octet"))
+    words = _("the first {count} octets of {frame}").format(count=keep, frame=frame.name)
+    return Faulty(words, data, Guilty(data, max(keep - 1, 0), 1, _("last octet")))
 
 
 # --- bodies that are no list of fields ---
@@ -111,30 +122,30 @@ def truncated(frame: Frame, keep: int) -> Faulty:
 
 def unsorted(frame: Frame) -> Faulty:
     first, second, *rest = frame.fields
-    return with_fields(frame, (second, first, *rest), "tags in the wrong order")
+    return with_fields(frame, (second, first, *rest), _("tags in the wrong order"))
 
 
 def doubled(frame: Frame) -> Faulty:
     first, *rest = frame.fields
-    return with_fields(frame, (first, first, *rest), "a tag twice")
+    return with_fields(frame, (first, first, *rest), _("a tag twice"))
 
 
 def tag_zero(frame: Frame) -> Faulty:
-    return with_fields(frame, ((0, b""), *frame.fields), "the tag 0")
+    return with_fields(frame, ((0, b""), *frame.fields), _("the tag 0"))
 
 
 def too_many_fields(frame: Frame) -> Faulty:
     spare: list[RawField] = [(0x3001 + 2 * number, b"") for number in range(33 - len(frame.fields))]
-    return with_fields(frame.plus(*spare), frame.plus(*spare).fields, "33 fields")
+    return with_fields(frame.plus(*spare), frame.plus(*spare).fields, _("33 fields"))
 
 
 def field_beyond_the_end(frame: Frame) -> Faulty:
     body = codec.encode_fields(frame.fields) + codec.raw_field(0x3FFF, b"xy", length=3)
-    return _with_body(frame, body, "a field that reaches beyond the end", 4)
+    return _with_body(frame, body, _("a field that reaches beyond the end"), 4)
 
 
 def octets_left_over(frame: Frame) -> Faulty:
-    return _with_body(frame, codec.encode_fields(frame.fields) + b"\x3f\xff\x00", "three octets left over", 3)
+    return _with_body(frame, codec.encode_fields(frame.fields) + b"\x3f\xff\x00", _("three octets left over"), 3)
 
 
 def _with_body(frame: Frame, body: bytes, what: str, guilty: int) -> Faulty:
@@ -159,7 +170,8 @@ def padded(frame: Frame, length: int) -> Frame:
 def header_alone(name: str, length: int) -> Faulty:
     """A header that promises `length` octets, and nothing after it."""
     octets = codec.HEADER.pack(MAGIC, VERSION, FRAMES[name].type, length)
-    return Faulty(f"the header of {name} with length {length:#x}", octets, Guilty(octets, 4, 4, "length"))
+    words = _("the header of {frame} with length {length:#x}").format(frame=name, length=length)
+    return Faulty(words, octets, Guilty(octets, 4, 4, "length"))
 
 
 # --- frames out of their place ---

@@ -6,11 +6,12 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prosa_conformance.contract import Implementation
+from prosa_conformance.language import N_, _
 from prosa_conformance.outcome import Violation
 from prosa_conformance.places import Ports
 from prosa_conformance.process import Program
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 WAIT_S = 3.0
 START_S = 10.0
 END_S = 5.0
+SUBJECTS = {"server": N_("the server"), "client": N_("the client"), "codec": N_("the codec")}
 
 
 @dataclass
@@ -35,6 +37,12 @@ class Settings:
     time_scale: float = 1.0
     ports: Ports = field(default_factory=lambda: Ports(0))
     _folders: int = 0
+
+    def share(self, number: int, of: int) -> Settings:
+        """The same for one of several processes, with folders, addresses and ports of its own."""
+        directory = self.directory / f"worker-{number}"
+        directory.mkdir()
+        return replace(self, directory=directory, ports=self.ports.share(number, of), _folders=0)
 
     def folder(self, name: str) -> Path:
         """A new empty folder."""
@@ -58,8 +66,8 @@ class Watched:
         ended = self.program.ended
         if words:
             raise Violation(
-                f"a sanitizer found a fault in {subject}",
-                expected="no word of a sanitizer",
+                _("a sanitizer found a fault in {subject}").format(subject=subject),
+                expected=_("no word of a sanitizer"),
                 actual=words,
                 symptom="sanitizer",
             )
@@ -67,11 +75,17 @@ class Watched:
             return
         if ended.signal_name and ended.signal_name != "SIGTERM":
             raise Violation(
-                f"{subject} crashed: {ended.signal_name}", expected="no crash", actual=str(ended), symptom="crash"
+                _("{subject} crashed: {signal}").format(subject=subject, signal=ended.signal_name),
+                expected=_("no crash"),
+                actual=str(ended),
+                symptom="crash",
             )
         if not self.end_expected:
             raise Violation(
-                f"{subject} ended by itself", expected="it goes on", actual=str(ended), symptom="early-end"
+                _("{subject} ended by itself").format(subject=subject),
+                expected=_("it goes on"),
+                actual=str(ended),
+                symptom="early-end",
             )
 
 
@@ -80,7 +94,7 @@ class Case:
         self.settings = settings
         self.test = test
         self.role = role
-        self.subject = f"the {role}"
+        self.subject = _(SUBJECTS[role])
         self.transcript = Transcript()
         self.wires: list[Wire] = []
         self.watched: list[Watched] = []

@@ -11,9 +11,10 @@ from typing import Any
 
 from prosa_conformance.case import END_S, Case
 from prosa_conformance.contract import NOT_THERE
+from prosa_conformance.language import _
 from prosa_conformance.launch import client_values, spawn
 from prosa_conformance.outcome import Unsupported, Violation
-from prosa_conformance.process import Ended, Program
+from prosa_conformance.process import Ended, Program, still_running
 from prosa_conformance.transcript import Kind
 
 Event = dict[str, Any]
@@ -39,27 +40,29 @@ class Client:
     ) -> None:
         self.case = case
         self.nick = nick
+        self.room = room
         self.data = data or case.settings.folder("client")
         self.events: list[Event] = []
         self.printed: list[str] = []
         values = client_values(case.settings, host, port, self.data, nick, room)
         self.program: Program = spawn(case.settings, "client", {**values, **changes})
         self._watched = case.watch(self.program)
-        case.transcript.add("the suite", Kind.PROGRAM, f"starts the client for {host}:{port}")
+        words = _("starts the client for {address}").format(address=f"{host}:{port}")
+        case.transcript.add("the suite", Kind.PROGRAM, words)
 
     def type_line(self, line: str, *, may_be_gone: bool = False) -> None:
         """Type a line, as a person would; `may_be_gone`: the client may have ended already."""
         self.case.transcript.add("the person", Kind.TYPED, repr(line))
         if not self.program.type_line(line, self.case.seconds()) and not may_be_gone:
             raise Violation(
-                "the client does not read its stdin",
-                expected="lines on stdin are taken [CON-08]",
-                actual="stdin is closed" if self.program.ended else "stdin is full",
+                _("the client does not read its stdin"),
+                expected=_("lines on stdin are taken [CON-08]"),
+                actual=_("stdin is closed") if self.program.ended else _("stdin is full"),
                 symptom="console",
             )
 
     def close_stdin(self) -> None:
-        self.case.transcript.add("the person", Kind.TYPED, "end of file")
+        self.case.transcript.add("the person", Kind.TYPED, _("end of file"))
         self.program.close_stdin()
 
     def freeze(self) -> None:
@@ -69,21 +72,27 @@ class Client:
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
+    def kill(self) -> None:
+        """SIGKILL, as the power goes: it has no last word."""
+        self._signal(signal.SIGKILL)
+        self.program.wait_end(self.case.seconds(END_S))
+
     def _signal(self, number: signal.Signals) -> None:
-        self.case.transcript.add("the suite", Kind.PROGRAM, f"sends {number.name} to the client")
+        words = _("sends {signal} to the client").format(signal=number.name)
+        self.case.transcript.add("the suite", Kind.PROGRAM, words)
         self.program.signal(number)
 
     def expect_event(self, name: str, seconds: float | None = None, **members: object) -> Event:
         """Read events until one of this name comes; its members must be as said."""
         deadline = self.case.deadline(seconds)
         while True:
-            event = self._next_event(deadline, f"an event `{name}`")
+            event = self._next_event(deadline, _("an event `{name}`").format(name=name))
             if event["event"] != name:
                 continue
             wrong = {key: event.get(key) for key, value in members.items() if event.get(key) != value}
             if wrong:
                 raise Violation(
-                    f"the client's event `{name}` does not say what happened",
+                    _("the client's event `{name}` does not say what happened").format(name=name),
                     expected=json.dumps({"event": name, **members}, ensure_ascii=False),
                     actual=json.dumps(event, ensure_ascii=False),
                 )
@@ -97,17 +106,25 @@ class Client:
             self._take(line)
         return self.events[start:]
 
+    def texts(self) -> list[str]:
+        """The messages that it has shown so far."""
+        return [event["text"] for event in self.events if event["event"] == "message"]
+
+    def errors(self) -> list[Event]:
+        """What it has reported as its own finding or ERROR so far."""
+        return [event for event in self.events if event["event"] == "error" and event.get("from") == "client"]
+
     def _next_event(self, deadline: float, due: str) -> Event:
         line = self.program.next_line(deadline - time.monotonic())
         if line is not None:
             return self._take(line)
         ended = self.program.wait_end(0.5) if time.monotonic() < deadline else self.program.ended
         if ended is not None and ended.code == NOT_THERE:
-            raise Unsupported(f"the client ends with {NOT_THERE}: it does not have this level")
+            raise Unsupported(_("the client ends with {code}: it does not have this level").format(code=NOT_THERE))
         raise Violation(
-            f"the client did not print {due}",
-            expected=f"{due} on stdout, one JSON object a line [CON-09]",
-            actual=f"it ended: {ended}" if ended else "no further line",
+            _("the client did not print {what}").format(what=due),
+            expected=_("{what} on stdout, one JSON object a line [CON-09]").format(what=due),
+            actual=_("it ended: {how}").format(how=ended) if ended else _("no further line"),
             symptom="early-end" if ended else "no-event",
         )
 
@@ -120,8 +137,8 @@ class Client:
             event = None
         if not isinstance(event, dict) or not isinstance(event.get("event"), str):
             raise Violation(
-                "the client printed something else than an event on stdout",
-                expected="one JSON object with `event` a line, everything else on stderr [CON-09]",
+                _("the client printed something else than an event on stdout"),
+                expected=_("one JSON object with `event` a line, everything else on stderr [CON-09]"),
                 actual=line[:200],
             )
         self.events.append(event)
@@ -139,13 +156,14 @@ class Client:
         """Wait for the end, with one of these exit codes."""
         self._watched.end_expected = True
         ended = self.program.wait_end(self.case.seconds(END_S))
-        self.case.transcript.add("the client", Kind.PROGRAM, f"ends: {ended}" if ended else "still runs")
+        words = _("ends: {how}").format(how=ended) if ended else _("still runs")
+        self.case.transcript.add("the client", Kind.PROGRAM, words)
         if ended is None or ended.code not in codes:
-            wanted = " or ".join(str(int(code)) for code in codes)
+            wanted = _(" or ").join(str(int(code)) for code in codes)
             raise Violation(
-                f"the client did not end with exit code {wanted}",
-                expected=f"exit code {wanted}",
-                actual=str(ended) if ended else f"still running after {self.case.seconds(END_S):.0f} s",
+                _("the client did not end with exit code {code}").format(code=wanted),
+                expected=_("exit code {code}").format(code=wanted),
+                actual=str(ended) if ended else still_running(self.case.seconds(END_S)),
                 symptom="crash" if ended and ended.signal_name else "hangs",
             )
         return ended

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from prosa_conformance import kinds
 from prosa_conformance.kinds import Value
+from prosa_conformance.language import _
 from prosa_conformance.registry import (
     CODES,
     CONSTANTS,
@@ -215,14 +216,14 @@ def _decode(octets: bytes, sender: str, cap: int) -> Verdict:
     _check_header(octets, cap)
     if len(octets) < HEADER.size:
         return Partial(HEADER.size)
-    _, version, frame_type, length = HEADER.unpack_from(octets)
+    _magic, version, frame_type, length = HEADER.unpack_from(octets)
     consumed = HEADER.size + length
     if len(octets) < consumed:
         return Partial(consumed)
     row = FRAMES_BY_TYPE.get(frame_type)
     if row is None:
         if frame_type % 2 == 0:
-            raise _fail("UNSUPPORTED", f"unknown even frame type {frame_type}", 3, 1)
+            raise _fail("UNSUPPORTED", _("unknown even frame type {type}").format(type=frame_type), 3, 1)
         return Ignored(frame_type, length, consumed)
     fields, displayable = _decode_fields(octets[:consumed], row)
     decoded = Frame(frame_type, tuple(fields), version)
@@ -235,17 +236,18 @@ def _check_header(octets: bytes, cap: int) -> None:
     magic = HEADER.pack(MAGIC, VERSION, 0, 0)[:2]
     for at, octet in enumerate(octets[:2]):
         if octet != magic[at]:
-            raise _fail("BAD_FRAME", "the magic is not 50 52", at, 1)
+            raise _fail("BAD_FRAME", _("the magic is not 50 52"), at, 1)
     if len(octets) > 2 and octets[2] != VERSION:
-        raise _fail("UNSUPPORTED", f"version octet {octets[2]}", 2, 1)
+        raise _fail("UNSUPPORTED", _("version octet {version}").format(version=octets[2]), 2, 1)
     if len(octets) < HEADER.size:
         return
-    _, _, frame_type, length = HEADER.unpack_from(octets)
+    frame_type, length = HEADER.unpack_from(octets)[2:]
     if length > cap:
-        raise _fail("TOO_LARGE", f"length {length} is above the cap {cap}", 4, 4)
+        raise _fail("TOO_LARGE", _("length {length} is above the cap {cap}").format(length=length, cap=cap), 4, 4)
     room = cap - CONSTANTS["publish_headroom"]
     if frame_type == FRAMES["PUBLISH"].type and length > room:
-        raise _fail("TOO_LARGE", f"length {length} of a PUBLISH is above {room}", 4, 4)
+        words = _("length {length} of a PUBLISH is above {cap}")
+        raise _fail("TOO_LARGE", words.format(length=length, cap=room), 4, 4)
 
 
 def _decode_fields(octets: bytes, row: FrameType) -> tuple[list[RawField], bool]:
@@ -271,10 +273,11 @@ def _decode_fields(octets: bytes, row: FrameType) -> tuple[list[RawField], bool]
 def _split_field(octets: bytes, at: int) -> RawField:
     left = len(octets) - at
     if left < FIELD_HEADER.size:
-        raise _fail("BAD_FRAME", f"{left} octets are too few for a field", at, left)
+        raise _fail("BAD_FRAME", _("{count} octets are too few for a field").format(count=left), at, left)
     tag, length = FIELD_HEADER.unpack_from(octets, at)
     if length > left - FIELD_HEADER.size:
-        raise _fail("BAD_FRAME", f"a value of {length} octets ends beyond the frame", at + 2, 2)
+        words = _("a value of {count} octets ends beyond the frame")
+        raise _fail("BAD_FRAME", words.format(count=length), at + 2, 2)
     start = at + FIELD_HEADER.size
     return tag, octets[start : start + length]
 
@@ -284,17 +287,18 @@ def _check_tag(row: FrameType, tag: int, previous: int, before: int, at: int) ->
     publish = row.name == "PUBLISH"
     most = CONSTANTS["max_publish_fields" if publish else "max_fields"]
     if tag == 0:
-        raise _fail("BAD_FRAME", "tag 0", at, 2)
+        raise _fail("BAD_FRAME", _("tag 0"), at, 2)
     if previous == HANDSHAKE_SIG_TAG and row.name in HANDSHAKE_SIGNED:
-        raise _fail("BAD_FRAME", "a field after the handshake signature", at, 2)
+        raise _fail("BAD_FRAME", _("a field after the handshake signature"), at, 2)
     if tag <= previous:
-        raise _fail("BAD_FRAME", f"tag {tag:#06x} after {previous:#06x}", at, 2)
+        words = _("tag {tag:#06x} after {previous:#06x}")
+        raise _fail("BAD_FRAME", words.format(tag=tag, previous=previous), at, 2)
     if before >= most:
-        raise _fail("BAD_FRAME", f"more than {most} fields", at, 2)
+        raise _fail("BAD_FRAME", _("more than {count} fields").format(count=most), at, 2)
     if tag > SERVER_ZONE_LAST and row.name not in HANDSHAKE_SIGNED:
-        raise _fail("BAD_FRAME", f"tag {tag:#06x} outside of the handshake", at, 2)
+        raise _fail("BAD_FRAME", _("tag {tag:#06x} outside of the handshake").format(tag=tag), at, 2)
     if publish and tag > AUTHOR_SIG_TAG:
-        raise _fail("BAD_FRAME", f"tag {tag:#06x} beyond the author zone in PUBLISH", at, 2)
+        raise _fail("BAD_FRAME", _("tag {tag:#06x} beyond the author zone in PUBLISH").format(tag=tag), at, 2)
 
 
 def _known_field(row: FrameType, tag: int) -> Field | None:
@@ -310,14 +314,14 @@ def _check_value(field: Field, value: bytes, at: int) -> None:
 
 def _check_unknown_even(row: FrameType, tag: int, at: int) -> None:
     if row.name != "DELIVER" or tag > AUTHOR_ZONE_LAST:
-        raise _fail("UNSUPPORTED", f"unknown even tag {tag:#06x}", at, 2)
+        raise _fail("UNSUPPORTED", _("unknown even tag {tag:#06x}").format(tag=tag), at, 2)
 
 
 def _check_presence(decoded: Frame, row: FrameType, sender: str, end: int) -> None:
     """Required fields, then the registry's rules about fields that stand together."""
     for name in row.fields:
         if name not in row.optional and not decoded.has(name):
-            raise _fail("BAD_FRAME", f"{row.name} lacks {name}", end, 0, name)
+            raise _fail("BAD_FRAME", _("{frame} lacks {field}").format(frame=row.name, field=name), end, 0, name)
     for rule in RULES:
         if rule.frame == row.name and _rule_applies(rule, decoded, sender):
             _check_rule(rule, decoded, end)
@@ -334,10 +338,12 @@ def _rule_applies(rule: Rule, decoded: Frame, sender: str) -> bool:
 def _check_rule(rule: Rule, decoded: Frame, end: int) -> None:
     for field in rule.required:
         if not decoded.has(field):
-            raise _fail("BAD_FRAME", f"{rule.frame}: {field} is missing", end, 0, field)
+            words = _("{frame}: {field} is missing")
+            raise _fail("BAD_FRAME", words.format(frame=rule.frame, field=field), end, 0, field)
     for field in rule.forbidden:
         if decoded.has(field):
-            raise _fail("BAD_FRAME", f"{rule.frame}: {field} does not belong here", end, 0, field)
+            words = _("{frame}: {field} does not belong here")
+            raise _fail("BAD_FRAME", words.format(frame=rule.frame, field=field), end, 0, field)
 
 
 # --- parts that are signed or hashed ----------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 
 from prosa_conformance.case import START_S, Case, Settings
 from prosa_conformance.contract import NOT_THERE
+from prosa_conformance.language import _
 from prosa_conformance.launch import spawn
 from prosa_conformance.outcome import Unsupported, Violation
 from prosa_conformance.process import Program
@@ -52,7 +53,7 @@ class Codec:
             answer = None
         if not isinstance(answer, dict):
             raise Violation(
-                "the codec's answer is no JSON object", expected="one JSON object a line", actual=line[:200]
+                _("the codec's answer is no JSON object"), expected=_("one JSON object a line"), actual=line[:200]
             )
         return answer
 
@@ -68,10 +69,10 @@ class Codec:
         self.process.retired = True
         ended = program.wait_end(0.5)
         if ended is not None and ended.code == NOT_THERE:
-            return Unsupported(f"the codec ends with {NOT_THERE}: it does not have L0")
+            return Unsupported(_("the codec ends with {code}: it does not have L0").format(code=NOT_THERE))
         return Violation(
-            "the codec did not answer",
-            expected="one JSON object on one line, flushed",
-            actual=f"it ended: {ended}" if ended else "no line",
+            _("the codec did not answer"),
+            expected=_("one JSON object on one line, flushed"),
+            actual=_("it ended: {how}").format(how=ended) if ended else _("no line"),
             symptom="crash" if ended and ended.signal_name else "flush",
         )

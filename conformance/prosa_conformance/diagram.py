@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from prosa_conformance.language import _
 from prosa_conformance.transcript import Event, Kind, Transcript, runs, times
 
 WIDTH = 64
@@ -16,7 +17,8 @@ def sequence(transcript: Transcript, program: str) -> str:
     left = max((len(actor) for actor in actors), default=5)
     lines = [f"  {'':{left}} |{'':{WIDTH}}| {program}"]
     if len(shown) > MOST:
-        lines.append(f"  {'':{left}} :{f'{len(shown) - MOST} earlier':^{WIDTH}}:")
+        earlier = _("{count} earlier").format(count=len(shown) - MOST)
+        lines.append(f"  {'':{left}} :{earlier:^{WIDTH}}:")
     lines += [_line(event, times(count), left) for event, count in shown[-MOST:]]
     return "\n".join(lines)
 
@@ -31,7 +33,7 @@ def _line(event: Event, often: str, left: int) -> str:
         case Kind.RECEIVED:
             return f"{actor}|{_arrow(what, to_right=False)}|{mark}"
         case Kind.CONNECT:
-            return f"{actor}|{_arrow('connects', to_right=True)}|"
+            return f"{actor}|{_arrow(_('connects'), to_right=True)}|"
         case Kind.FIN:
             return f"{actor}|{_arrow('FIN', to_right=False)}|"
         case Kind.RESET:
@@ -39,7 +41,7 @@ def _line(event: Event, often: str, left: int) -> str:
         case Kind.SHUT | Kind.CLOSE:
             return f"{actor}|{_arrow('FIN', to_right=True)}|"
         case _:
-            words = _cut(f"{event.actor}: {event.what}", WIDTH - len(often)) + often
+            words = _cut(f"{_(event.actor)}: {event.what}", WIDTH - len(often)) + often
             return f"  {'':{left}} |{words:^{WIDTH}}|"
 
 

@@ -21,6 +21,7 @@ from prosa_conformance.bugs import HEADER_FIELDS, Faulty, span
 from prosa_conformance.case import Case
 from prosa_conformance.codec import Frame
 from prosa_conformance.kinds import Value
+from prosa_conformance.language import _, ngettext
 from prosa_conformance.match import Like, Rule, describe
 from prosa_conformance.outcome import Guilty, Violation
 from prosa_conformance.queues import unread_octets
@@ -40,6 +41,7 @@ class Wire:
         self.case = case
         self.name = name
         self.end: Kind | None = None
+        self.is_killed = False  # the other end was killed: it may end in mid-frame
         self._socket = sock
         self._open = True
         self._was_refused = False
@@ -48,7 +50,7 @@ class Wire:
 
     def put(self, octets: bytes, what: str, guilty: Guilty | None = None) -> None:
         """Send octets. That the other end has closed is not an error here: reading will tell."""
-        self.case.transcript.add(self.name, Kind.SENT, what, octets, guilty)
+        self.case.transcript.add(self.name, Kind.SENT, _(what), octets, guilty)
         self._push(octets)
 
     def _push(self, octets: bytes) -> bool:
@@ -57,9 +59,11 @@ class Wire:
             self._socket.sendall(octets)
         except TimeoutError:
             raise Violation(
-                f"{self.case.subject} stopped reading while {self.name} was sending",
-                expected="the octets are read",
-                actual=f"nothing moved for {self.case.seconds():.1f} s",
+                _("{subject} stopped reading while {who} was sending").format(
+                    subject=self.case.subject, who=self.name
+                ),
+                expected=_("the octets are read"),
+                actual=_("nothing moved for {seconds:.1f} s").format(seconds=self.case.seconds()),
                 symptom="stalled",
             ) from None
         except OSError:
@@ -102,7 +106,8 @@ class Wire:
         The next piece goes out when the program has read the last one, where that can be seen.
         """
         edges = [0, *(range(1, len(octets)) if cuts is None else cuts), len(octets)]
-        self.case.transcript.add(self.name, Kind.SENT, f"{what}, in {len(edges) - 1} pieces", octets)
+        words = _("{what}, in {count} pieces").format(what=_(what), count=len(edges) - 1)
+        self.case.transcript.add(self.name, Kind.SENT, words, octets)
         for start, stop in pairwise(edges):
             if not self._push(octets[start:stop]):
                 return
@@ -118,7 +123,8 @@ class Wire:
 
     def dribble_until_closed(self, octets: bytes, pause: float) -> bool:
         """One octet each `pause` seconds; whether the other end spoke or closed before the last one."""
-        self.case.transcript.add(self.name, Kind.SENT, f"one octet each {pause * 1000:.0f} ms", octets)
+        words = _("one octet each {ms:.0f} ms").format(ms=pause * 1000)
+        self.case.transcript.add(self.name, Kind.SENT, words, octets)
         for octet in octets:
             if not self._push(bytes([octet])) or select.select([self._socket], [], [], pause)[0]:
                 return True
@@ -178,7 +184,7 @@ class Endpoint(Wire):
                 before = sum(map(len, parts[:number]))
                 guilty = replace(frame.guilty, octets=octets, offset=before + frame.guilty.offset)
                 break
-        self.put(octets, "in one segment: " + ", ".join(names), guilty)
+        self.put(octets, _("in one segment: {frames}").format(frames=", ".join(names)), guilty)
 
     def bye(self, code: str = "NORMAL") -> None:
         self.send(codec.frame("BYE", code=code))
@@ -187,7 +193,7 @@ class Endpoint(Wire):
 
     def next_frame(self, seconds: float | None = None) -> Frame:
         """The very next frame of a known type. A PING is answered, and returned all the same."""
-        return self._due_frame(self.case.deadline(seconds), "a frame", [])
+        return self._due_frame(self.case.deadline(seconds), _("a frame"), [])
 
     def expect(self, name: str, /, seconds: float | None = None, **fields: Value | Rule) -> Frame:
         """Wait for a frame of this name with these fields; see `expect_in_any_order`."""
@@ -204,7 +210,7 @@ class Endpoint(Wire):
         deadline = self.case.deadline(seconds)
         while len(found) < len(wanted):
             due = [index for index in range(len(wanted)) if index not in found]
-            missing = " and ".join(str(wanted[index]) for index in due)
+            missing = _(" and ").join(str(wanted[index]) for index in due)
             frame = self._due_frame(deadline, missing, passed)
             index = next((i for i in due if not wanted[i].mismatch(frame)), None)
             if index is not None:
@@ -217,14 +223,16 @@ class Endpoint(Wire):
 
     def _due_frame(self, deadline: float, missing: str, passed: list[str], symptom: str = "") -> Frame:
         """The next frame; without one a violation that says what was missing, after what."""
-        before = f", after {_listed(passed)}" if passed else ""
+        before = _(", after {frames}").format(frames=_listed(passed)) if passed else ""
         try:
             frame = self._read_frame(deadline)
         except TimeoutError:
-            words = f"{self.case.subject} did not send {missing} to {self.name}"
-            raise self._violation(words, missing, f"silence{before}", symptom or "silence") from None
+            words = _("{subject} did not send {what} to {who}")
+            words = words.format(subject=self.case.subject, what=missing, who=self.name)
+            raise self._violation(words, missing, _("silence") + before, symptom or "silence") from None
         if frame is None:
-            words = f"{self.case.subject} ended the connection where {missing} was due"
+            words = _("{subject} ended the connection where {what} was due")
+            words = words.format(subject=self.case.subject, what=missing)
             raise self._violation(words, missing, _end_words(self.end) + before, symptom or "closed")
         return frame
 
@@ -235,7 +243,9 @@ class Endpoint(Wire):
         is_there = part == "type" or (bool(part) and frame.has(part))
         mark = Guilty(octets, *span(octets, part), part) if is_there else Guilty(octets)
         return Violation(
-            f"{self.case.subject} sent {self.name} {frame.name} where {missing} was due",
+            _("{subject} sent {who} {frame} where {what} was due").format(
+                subject=self.case.subject, who=self.name, frame=frame.name, what=missing
+            ),
             expected=missing,
             actual=describe(frame),
             guilty=mark,
@@ -246,7 +256,7 @@ class Endpoint(Wire):
         opaque = secrets.token_bytes(8)
         start = len(self.received)
         self.send(codec.frame("PING", opaque=opaque))
-        self._read_until(Like("PONG", opaque=opaque), "the PONG of the suite's PING", seconds)
+        self._read_until(Like("PONG", opaque=opaque), _("the PONG of the suite's PING"), seconds)
         return self.received[start:-1]
 
     def expect_until(self, name: str, seconds: float | None = None, **fields: Value | Rule) -> Frame:
@@ -271,9 +281,10 @@ class Endpoint(Wire):
         number = frame.number("code")
         allowed = (code, *also)
         if number >> 8 not in {CODES[name].number >> 8 for name in allowed}:
-            raise self._wrong_frame(frame, [Like("ERROR", code=code)], f"ERROR {' or '.join(allowed)}")
+            raise self._wrong_frame(frame, [Like("ERROR", code=code)], f"ERROR {_(' or ').join(allowed)}")
         if number not in {CODES[name].number for name in allowed}:
-            self.case.not_strict(f"{describe(frame)} where the text says {' or '.join(allowed)}")
+            words = _("{frame} where the text says {code}")
+            self.case.not_strict(words.format(frame=describe(frame), code=_(" or ").join(allowed)))
         fatal = number >> 8 not in (4, 5)
         if fatal if closes is None else closes:
             self.expect_closed()
@@ -298,14 +309,15 @@ class Endpoint(Wire):
         """
         for frame in self._frames_to_the_end(seconds):
             if silently or frame.name not in BACKGROUND:
-                words = f"{self.case.subject} sent {frame.name} where it should have closed"
-                raise self._violation(words, "the end of the stream", describe(frame), "")
+                words = _("{subject} sent {frame} where it should have closed")
+                words = words.format(subject=self.case.subject, frame=frame.name)
+                raise self._violation(words, _("the end of the stream"), describe(frame), "")
         assert self.end is not None
         return self.end
 
     def expect_until_end(self) -> Kind:
         """Read to the end of the stream, whatever comes before it, and say whether it was FIN or RST."""
-        for _ in self._frames_to_the_end(None):
+        for _frame in self._frames_to_the_end(None):
             pass
         assert self.end is not None
         return self.end
@@ -316,8 +328,9 @@ class Endpoint(Wire):
             while (frame := self._read_frame(deadline)) is not None:
                 yield frame
         except TimeoutError:
-            words = f"{self.case.subject} did not close the connection of {self.name}"
-            raise self._violation(words, "the end of the stream", "still open", "still-open") from None
+            words = _("{subject} did not close the connection of {who}")
+            words = words.format(subject=self.case.subject, who=self.name)
+            raise self._violation(words, _("the end of the stream"), _("still open"), "still-open") from None
 
     # --- inside ---
 
@@ -341,7 +354,8 @@ class Endpoint(Wire):
                 raise self._malformed(verdict)
             octets, self._buffer = self._buffer[: verdict.consumed], self._buffer[verdict.consumed :]
             if isinstance(verdict, codec.Ignored):
-                self.case.transcript.add(self.name, Kind.RECEIVED, f"ignorable frame {verdict.type}", octets)
+                words = _("ignorable frame {type}").format(type=verdict.type)
+                self.case.transcript.add(self.name, Kind.RECEIVED, words, octets)
                 continue
             self.case.transcript.add(self.name, Kind.RECEIVED, describe(verdict.frame), octets)
             self._take_frame(verdict.frame)
@@ -357,12 +371,14 @@ class Endpoint(Wire):
         """A subclass keeps its own books here; it never judges."""
 
     def _check_end(self) -> None:
-        if self._buffer and not (self.may_be_cut and self.end is Kind.RESET):
+        if self._buffer and not self.is_killed and not (self.may_be_cut and self.end is Kind.RESET):
             raise Violation(
-                f"{self.case.subject} ended the connection in the middle of a frame",
-                expected="whole frames",
-                actual=f"{_end_words(self.end)} after {len(self._buffer)} octets of a frame",
-                guilty=Guilty(self._buffer, len(self._buffer) - 1, 1, "last octet that came"),
+                _("{subject} ended the connection in the middle of a frame").format(subject=self.case.subject),
+                expected=_("whole frames"),
+                actual=_("{end} after {count} octets of a frame").format(
+                    end=_end_words(self.end), count=len(self._buffer)
+                ),
+                guilty=Guilty(self._buffer, len(self._buffer) - 1, 1, _("last octet that came")),
                 symptom="short",
             )
 
@@ -372,10 +388,11 @@ class Endpoint(Wire):
         return int.from_bytes(self._buffer[offset : offset + size], "little") <= self.cap
 
     def _malformed(self, verdict: codec.Rejected) -> Violation:
-        self.case.transcript.add(self.name, Kind.RECEIVED, "octets that are no good frame", self._buffer)
+        self.case.transcript.add(self.name, Kind.RECEIVED, _("octets that are no good frame"), self._buffer)
+        words = _("{subject} sent octets that are no good frame: {why}")
         return Violation(
-            f"{self.case.subject} sent octets that are no good frame: {verdict.why}",
-            expected="a frame as sections 3.1 to 3.6 have it",
+            words.format(subject=self.case.subject, why=verdict.why),
+            expected=_("a frame as sections 3.1 to 3.6 have it"),
             actual=verdict.code,
             guilty=Guilty(self._buffer[:512], verdict.offset, verdict.length, verdict.field or verdict.why),
             symptom="byte-order" if verdict.code == "TOO_LARGE" and self._is_swapped() else "malformed",
@@ -385,8 +402,13 @@ class Endpoint(Wire):
 def _listed(passed: Sequence[str]) -> str:
     """What came, in one line; the same many times is said once."""
     counted = [(words, len(list(same))) for words, same in groupby(passed)]
-    return ", ".join(f"{count} times {words}" if count > 1 else words for words, count in counted)
+    return ", ".join(
+        ngettext("{count} time {frame}", "{count} times {frame}", count).format(count=count, frame=words)
+        if count > 1
+        else words
+        for words, count in counted
+    )
 
 
 def _end_words(end: Kind | None) -> str:
-    return "connection reset (RST)" if end is Kind.RESET else "end of file (FIN)"
+    return _("connection reset (RST)") if end is Kind.RESET else _("end of file (FIN)")

@@ -22,6 +22,7 @@ from prosa_conformance.case import Case
 from prosa_conformance.chat import Chat
 from prosa_conformance.client import Client
 from prosa_conformance.codec_subject import Codec, CodecProcess
+from prosa_conformance.language import _
 from prosa_conformance.peer import Peer
 from prosa_conformance.plugin import CARD, CASE, ERRORS
 from prosa_conformance.scripted_server import ScriptedServer
@@ -128,7 +129,7 @@ def newcomer(scripted_server: ScriptedServer, start_client: StartClient) -> Chat
     """A client that has connected and sent HELLO; another life of it was served well before."""
     start = len(scripted_server.case.transcript.events)
     Chat.begin(scripted_server, start_client(scripted_server)).leave()
-    scripted_server.case.transcript.fold(start, "a good server is served well by another life of the client")
+    scripted_server.case.transcript.fold(start, _("another life of the client deals well with a good server"))
     return Chat.meet(scripted_server, start_client(scripted_server))
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from prosa_conformance import codec, crypto
 from prosa_conformance.bugs import marked
 from prosa_conformance.codec import Frame
+from prosa_conformance.language import _
 from prosa_conformance.outcome import Violation
 from prosa_conformance.peer import Peer, Room
 
@@ -59,10 +60,12 @@ class History:
                 self.entries.setdefault(frame.number("room_seq"), Entry(frame, peer.name))
 
     def name(self, author: bytes) -> str:
-        return "the server" if author in self.server_keys else self.names.get(author, "a stranger")
+        return "" if author in self.server_keys else self.names.get(author, _("a stranger"))
 
     def words(self, frame: Frame) -> str:
-        return f"message {frame.number('counter')} of {self.name(frame.need('author_key'))}"
+        who = self.name(frame.need("author_key"))
+        words = _("message {counter} of {who}") if who else _("message {counter} of the server")
+        return words.format(counter=frame.number("counter"), who=who)
 
     def breaches(self) -> Iterator[Violation]:
         """All that is wrong, the plainest first."""
@@ -83,9 +86,11 @@ class History:
         for frame in room.delivered:
             seq = frame.number("room_seq")
             if seq < due:
-                yield _at(frame, f"{peer.name} got {self.words(frame)} twice, or too late", f"room_seq {due}")
+                words = _("{who} got {message} twice, or too late")
+                yield _at(frame, words.format(who=peer.name, message=self.words(frame)), f"room_seq {due}")
             elif seq > due:
-                yield _at(frame, f"{peer.name} did not get the entry {due} of {room.name}", f"room_seq {due}")
+                words = _("{who} did not get the entry {seq} of {room}")
+                yield _at(frame, words.format(who=peer.name, seq=due, room=room.name), f"room_seq {due}")
             due = seq + 1
 
     def _acks(self, peer: Peer, room: Room) -> Iterator[Violation]:
@@ -94,12 +99,14 @@ class History:
             counter, seq, limit = (ack.number(name) for name in ("acked_counter", "acked_seq", "limit_counter"))
             entry = self.entries.get(seq)
             if entry is not None and (entry.author, entry.counter) != (peer.key, counter):
-                words = f"an ACK told {peer.name} that message {counter} is the entry {seq}"
-                yield _at(ack, f"{words}, and that is {self.words(entry.frame)}", "its room_seq", "acked_seq")
+                words = _("an ACK told {who} that message {counter} is the entry {seq}, and that is {message}")
+                words = words.format(who=peer.name, counter=counter, seq=seq, message=self.words(entry.frame))
+                yield _at(ack, words, _("its room_seq"), "acked_seq")
             sent = max((number for key, number, _ in self.sent if key == peer.key), default=0)
             most = max(sent, room.base_counter) + room.granted
             if limit > most:
-                yield _at(ack, f"an ACK lets {peer.name} send up to {limit}", f"at most {most}", "limit_counter")
+                words = _("an ACK lets {who} send up to {limit}").format(who=peer.name, limit=limit)
+                yield _at(ack, words, _("at most {number}").format(number=most), "limit_counter")
 
     def _members(self, peer: Peer, room: Room) -> Iterator[Violation]:
         """No MEMBER behind a DELIVER that came after what it tells [MEM-02]."""
@@ -108,8 +115,10 @@ class History:
             if frame.name == "DELIVER":
                 shown = max(shown, frame.number("room_seq"))
             elif frame.name == "MEMBER" and frame.number("at_seq") < shown:
-                words = f"{peer.name} got a MEMBER of at_seq {frame.number('at_seq')} behind the entry {shown}"
-                yield _at(frame, words, f"at_seq {shown} or more, or to come earlier", "at_seq")
+                words = _("{who} got a MEMBER of at_seq {seq} behind the entry {shown}")
+                words = words.format(who=peer.name, seq=frame.number("at_seq"), shown=shown)
+                expected = _("at_seq {shown} or more, or to come earlier").format(shown=shown)
+                yield _at(frame, words, expected, "at_seq")
 
     # --- all of them ---
 
@@ -119,16 +128,22 @@ class History:
             for frame in room.delivered:
                 entry = self.entries[frame.number("room_seq")]
                 if entry.frame != frame:
-                    there = f"{entry.witness} got {self.words(entry.frame)}"
-                    words = f"the entry {frame.number('room_seq')} is not the same for all: {there}, {peer.name} got "
-                    other = self.words(frame) if self.words(frame) != self.words(entry.frame) else "other octets of it"
-                    yield _at(frame, words + other, there)
+                    yield self._disagreement(entry, peer, frame)
         times = 0
         for seq, entry in sorted(self.entries.items()):
             time = entry.frame.number("server_time")
             if time < times:
-                yield _at(entry.frame, f"server_time goes back at the entry {seq}", f"{times}", "server_time")
+                words = _("server_time goes back at the entry {seq}").format(seq=seq)
+                yield _at(entry.frame, words, f"{times}", "server_time")
             times = time
+
+    def _disagreement(self, entry: Entry, peer: Peer, frame: Frame) -> Violation:
+        is_other = self.words(frame) != self.words(entry.frame)
+        there = _("{who} got {message}").format(who=entry.witness, message=self.words(entry.frame))
+        here = self.words(frame) if is_other else _("other octets of it")
+        words = _("the entry {seq} is not the same for all: {there}, {who} got {message}")
+        seq = frame.number("room_seq")
+        return _at(frame, words.format(seq=seq, there=there, who=peer.name, message=here), there)
 
     def _authors(self) -> Iterator[Violation]:
         """Counters without a gap, each message once, and nothing that nobody sent."""
@@ -137,9 +152,11 @@ class History:
         for seq, entry in sorted(self.entries.items()):
             due = last.get(entry.author, 0 if first == 1 else entry.counter - 1) + 1
             if entry.counter < due:
-                yield _at(entry.frame, f"{self.words(entry.frame)} is in the room a second time, at {seq}", "once")
+                words = _("{message} is in the room a second time, at {seq}")
+                yield _at(entry.frame, words.format(message=self.words(entry.frame), seq=seq), _("once"))
             elif entry.counter > due:
-                words = f"{self.words(entry.frame)} is in the room, and message {due} is not"
+                words = _("{message} is in the room, and message {counter} is not")
+                words = words.format(message=self.words(entry.frame), counter=due)
                 yield _at(entry.frame, words, f"counter {due}", "counter")
             last[entry.author] = max(entry.counter, due - 1)
             yield from self._forgery(entry)
@@ -147,10 +164,12 @@ class History:
     def _forgery(self, entry: Entry) -> Iterator[Violation]:
         sent = (entry.author, entry.counter, crypto.message_id(entry.frame)) in self.sent
         if not sent and entry.author not in self.server_keys:
-            words = f"{entry.witness} got {self.words(entry.frame)}, and nobody sent that"
-            yield _at(entry.frame, words, "what was sent")
+            words = _("{who} got {message}, and nobody sent that")
+            words = words.format(who=entry.witness, message=self.words(entry.frame))
+            yield _at(entry.frame, words, _("what was sent"))
         elif not crypto.verify_message(entry.frame):
-            yield _at(entry.frame, f"{self.words(entry.frame)} does not verify any more", "its signature", "author_sig")
+            words = _("{message} does not verify any more").format(message=self.words(entry.frame))
+            yield _at(entry.frame, words, _("its signature"), "author_sig")
 
     def _complete(self) -> Iterator[Violation]:
         """All who are here have all there is; and what was acknowledged is there."""
@@ -158,15 +177,18 @@ class History:
         for peer, room in self._present():
             seen = max((frame.number("room_seq") for frame in room.delivered), default=room.start_seq - 1)
             if seen < min(head, room.limit_seq):
-                words = f"{peer.name} got nothing after the entry {seen}, {self.entries[head].witness} got {head}"
-                yield _at(self.entries[head].frame, words, "the same for all who are here")
+                words = _("{who} got nothing after the entry {seen}, {other} got {head}")
+                words = words.format(who=peer.name, seen=seen, other=self.entries[head].witness, head=head)
+                yield _at(self.entries[head].frame, words, _("the same for all who are here"))
         start = min((room.start_seq for _, room in self._present()), default=0)
         there = {(entry.author, entry.counter) for entry in self.entries.values()}
         for peer, room in self.stays:
             missing = [c for c in range(room.base_counter + 1, room.acked_counter + 1) if (peer.key, c) not in there]
             if missing and start and start <= room.start_seq:
-                words = f"message {missing[0]} of {peer.name} was acknowledged, and nobody who is here got it"
-                yield Violation(words, expected="all that is acknowledged", actual=f"{len(missing)} are missing")
+                words = _("message {counter} of {who} was acknowledged, and nobody who is here got it")
+                words = words.format(counter=missing[0], who=peer.name)
+                actual = _("{count} missing").format(count=len(missing))
+                yield Violation(words, expected=_("all that is acknowledged"), actual=actual)
 
     def _present(self) -> list[tuple[Peer, Room]]:
         """The last stay of each who is here."""
@@ -201,5 +223,5 @@ def members_of(room: Room) -> Snapshot:
 
 def _at(frame: Frame, words: str, expected: str, field: str = "room_seq") -> Violation:
     value = frame.value(field)
-    actual = f"{field} {value}" if isinstance(value, int) else f"another {field}"
+    actual = f"{field} {value}" if isinstance(value, int) else _("another {field}").format(field=field)
     return Violation(words, expected=expected, actual=actual, guilty=marked(frame, field).guilty)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from prosa_conformance.language import _
 from prosa_conformance.registry import Field
 
 Value = int | str | bytes | tuple[int, ...]
@@ -53,8 +54,9 @@ def fault(field: Field, value: bytes) -> Fault | None:
 def _size_fault(value: bytes, low: int, high: int) -> Fault | None:
     if low <= len(value) <= high:
         return None
-    expected = f"{low}" if low == high else f"{low} to {high}"
-    return Fault("BAD_FRAME", f"{len(value)} octets where {expected} are due", 0, len(value))
+    expected = f"{low}" if low == high else _("{low} to {high}").format(low=low, high=high)
+    words = _("{count} octets where {expected} are due")
+    return Fault("BAD_FRAME", words.format(count=len(value), expected=expected), 0, len(value))
 
 
 def _integer_fault(field: Field, value: bytes) -> Fault | None:
@@ -64,18 +66,20 @@ def _integer_fault(field: Field, value: bytes) -> Fault | None:
         return wrong_size
     number = int.from_bytes(value, "big")
     if number < field.min:
-        return Fault("BAD_FRAME", f"{number} is below the minimum {field.min}", 0, size)
+        words = _("{number} is below the minimum {least}")
+        return Fault("BAD_FRAME", words.format(number=number, least=field.min), 0, size)
     if number > field.max:
-        return Fault("BAD_FRAME", f"{number} is above the maximum {field.max}", 0, size)
+        words = _("{number} is above the maximum {most}")
+        return Fault("BAD_FRAME", words.format(number=number, most=field.max), 0, size)
     return None
 
 
 def _pattern_fault(kind: str, value: bytes) -> Fault | None:
     match = PATTERN[kind].fullmatch(value)
     if match is None:
-        return Fault("BAD_FRAME", f"not the form of a {kind}", 0, len(value))
+        return Fault("BAD_FRAME", _("not the form of a {kind}").format(kind=kind), 0, len(value))
     if kind == "target" and int(match[1]) > 65535:
-        return Fault("BAD_FRAME", "port above 65535", match.start(1), len(match[1]))
+        return Fault("BAD_FRAME", _("port above 65535"), match.start(1), len(match[1]))
     return None
 
 
@@ -83,19 +87,19 @@ def _utf8_fault(value: bytes) -> Fault | None:
     try:
         value.decode("utf-8", errors="strict")
     except UnicodeDecodeError as error:
-        return Fault("BAD_TEXT", "not well-formed UTF-8", error.start, error.end - error.start)
+        return Fault("BAD_TEXT", _("not well-formed UTF-8"), error.start, error.end - error.start)
     nul = value.find(0)
     if nul >= 0:
-        return Fault("BAD_TEXT", "U+0000 in text", nul, 1)
+        return Fault("BAD_TEXT", _("U+0000 in text"), nul, 1)
     return None
 
 
 def _versions_fault(value: bytes) -> Fault | None:
     if value[0] == 0:
-        return Fault("BAD_FRAME", "version 0", 0, 1)
+        return Fault("BAD_FRAME", _("version 0"), 0, 1)
     for at in range(1, len(value)):
         if value[at] <= value[at - 1]:
-            return Fault("BAD_FRAME", "versions are not strictly ascending", at, 1)
+            return Fault("BAD_FRAME", _("versions are not strictly ascending"), at, 1)
     return None
 
 

@@ -10,10 +10,18 @@ from pathlib import Path
 
 from prosa_conformance.case import START_S, Settings
 from prosa_conformance.contract import NOT_THERE, environment
+from prosa_conformance.language import N_, _
 from prosa_conformance.outcome import Unsupported, Violation
-from prosa_conformance.process import Program
+from prosa_conformance.process import Program, still_running
 
 READY = re.compile(r"READY (?:\[([0-9a-fA-F:.]+)\]|([^\s:\[\]]+)):([0-9]{1,5})")
+
+
+NOT_RUN = {
+    "server": N_("the server command could not be run: {command}: {error}"),
+    "client": N_("the client command could not be run: {command}: {error}"),
+    "codec": N_("the codec command could not be run: {command}: {error}"),
+}
 
 
 class NotStarted(Violation):
@@ -27,8 +35,8 @@ def spawn(settings: Settings, role: str, values: Mapping[str, str]) -> Program:
         return Program(words, environment(values), settings.subject.directory, role)
     except OSError as error:
         raise NotStarted(
-            f"the {role} command could not be run: {words[0]}: {error.strerror}",
-            expected="a command that exists and may be executed",
+            _(NOT_RUN[role]).format(command=words[0], error=error.strerror),
+            expected=_("a command that exists and may be executed"),
             actual=f"{error.strerror}: {' '.join(words)}",
             symptom="command",
         ) from None
@@ -45,18 +53,20 @@ def await_ready(settings: Settings, program: Program) -> tuple[str, int]:
         other.append(line)
     ended = program.wait_end(1.0) if time.monotonic() < deadline else program.ended
     if ended is not None and ended.code == NOT_THERE:
-        raise Unsupported(f"the server ends with {NOT_THERE}: it does not have this level")
+        raise Unsupported(_("the server ends with {code}: it does not have this level").format(code=NOT_THERE))
     raise NotStarted(
-        "the server ended before it printed READY" if ended else "the server never printed READY",
-        expected="a line `READY host:port` on stdout [CON-05]",
-        actual=f"{ended or f'still running after {START_S * settings.time_scale:g} s'}; {_printed(other)}",
+        _("the server ended before it printed READY") if ended else _("the server never printed READY"),
+        expected=_("a line `READY host:port` on stdout [CON-05]"),
+        actual=f"{ended or still_running(START_S * settings.time_scale)}; {_printed(other)}",
         symptom=_start_symptom(program, bool(ended and ended.signal_name)),
         last_words=program.stderr_since(),
     )
 
 
 def _printed(lines: list[str]) -> str:
-    return f"on stdout came: {' / '.join(lines[:3])[:300]}" if lines else "nothing came on stdout"
+    if not lines:
+        return _("nothing came on stdout")
+    return _("on stdout came: {lines}").format(lines=" / ".join(lines[:3])[:300])
 
 
 def _start_symptom(program: Program, crashed: bool) -> str:

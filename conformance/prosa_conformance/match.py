@@ -15,30 +15,31 @@ from dataclasses import dataclass
 from prosa_conformance import codec
 from prosa_conformance.codec import Frame
 from prosa_conformance.kinds import Value
+from prosa_conformance.language import N_, _
 from prosa_conformance.registry import FIELDS, FRAMES
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A condition with words: `holds` gets the typed value, or None when the field is absent."""
+    """A condition with words, to be translated when shown: `holds` gets the typed value, None for an absent field."""
 
     words: str
     holds: Callable[[Value | None], bool]
 
 
-ABSENT = Rule("absent", lambda value: value is None)
+ABSENT = Rule(N_("absent"), lambda value: value is None)
 
 
 def at_least(low: int) -> Rule:
-    return Rule(f"at least {low}", lambda value: isinstance(value, int) and value >= low)
+    return Rule(_("at least {number}").format(number=low), lambda value: isinstance(value, int) and value >= low)
 
 
 def at_most(high: int) -> Rule:
-    return Rule(f"at most {high}", lambda value: isinstance(value, int) and value <= high)
+    return Rule(_("at most {number}").format(number=high), lambda value: isinstance(value, int) and value <= high)
 
 
 def other_than(wrong: Value) -> Rule:
-    return Rule(f"other than {show(wrong)}", lambda value: value is not None and value != wrong)
+    return Rule(_("other than {value}").format(value=show(wrong)), lambda value: value is not None and value != wrong)
 
 
 class Like:
@@ -59,7 +60,7 @@ class Like:
 
     def __str__(self) -> str:
         parts = [
-            f"{name} {wanted.words}" if isinstance(wanted, Rule) else f"{name}={show(wanted)}"
+            f"{name} {_(wanted.words)}" if isinstance(wanted, Rule) else f"{name}={show(wanted)}"
             for name, wanted in self.fields.items()
         ]
         return f"{self.name} {{{', '.join(parts)}}}" if parts else self.name
@@ -74,9 +75,13 @@ def _fits(frame: Frame, field: str, wanted: Value | Rule) -> bool:
 def show(value: Value) -> str:
     """A value for people: long octets shortened, text quoted."""
     if isinstance(value, bytes):
-        return value.hex() if len(value) <= 8 else f"{value[:6].hex()}..({len(value)} octets)"
+        if len(value) <= 8:
+            return value.hex()
+        return value[:6].hex() + _("..({count} octets)").format(count=len(value))
     if isinstance(value, str):
-        return repr(value) if len(value) <= 60 else f"{value[:50]!r}..({len(value)} characters)"
+        if len(value) <= 60:
+            return repr(value)
+        return repr(value[:50]) + _("..({count} characters)").format(count=len(value))
     return str(value)
 
 
@@ -92,7 +97,7 @@ QUOTED = frozenset({"text", "reason", "opaque"})
 def describe(frame: Frame) -> str:
     """A frame in one line: its name and the fields that tell most."""
     if frame.name is None:
-        return f"frame of type {frame.type}"
+        return _("frame of type {type}").format(type=frame.type)
     known = codec.project(frame)["fields"] if _is_sound(frame) else {}
     assert isinstance(known, dict)
     parts = [f"{name}={show(known[name]) if name in QUOTED else known[name]}" for name in BRIEF if name in known]

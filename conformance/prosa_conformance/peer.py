@@ -19,6 +19,7 @@ from prosa_conformance.case import Case
 from prosa_conformance.codec import Frame, RawField
 from prosa_conformance.endpoint import Endpoint
 from prosa_conformance.kinds import Value
+from prosa_conformance.language import _
 from prosa_conformance.match import Like, at_least
 from prosa_conformance.outcome import Violation
 from prosa_conformance.registry import GREASE_TAGS
@@ -55,6 +56,11 @@ class Room:
         """Whether something that was said here has no answer of the server yet."""
         answers = sum(frame.octets("author_key") == server_key for frame in self.delivered)
         return self.last_counter - self.base_counter > answers
+
+    @property
+    def seen_seq(self) -> int:
+        """The room_seq up to which entries came."""
+        return max((frame.number("room_seq") for frame in self.delivered), default=self.start_seq - 1)
 
     @property
     def members(self) -> list[Frame]:
@@ -105,7 +111,7 @@ class Peer(Endpoint):
             self.expect_closed()
             return False
         if frame.name != "CHALLENGE":
-            raise self._wrong_frame(frame, [Like("CHALLENGE")], "CHALLENGE or ERROR BUSY")
+            raise self._wrong_frame(frame, [Like("CHALLENGE")], _("CHALLENGE or ERROR BUSY"))
         self._take_challenge(frame)
         return True
 
@@ -113,9 +119,9 @@ class Peer(Endpoint):
         if not crypto.verify_challenge(challenge.need("server_key"), self.hello_octets, challenge):
             faulty = marked(challenge, "handshake_sig")
             raise Violation(
-                f"the server's signature in CHALLENGE does not verify at {self.name}",
-                expected='a signature of "PROSA/1 server-auth\\0" || th1 [AUTH-12]',
-                actual="one of something else",
+                _("the server's signature in CHALLENGE does not verify at {who}").format(who=self.name),
+                expected=_('a signature of "PROSA/1 server-auth\\0" || th1 [AUTH-12]'),
+                actual=_("a signature of something else"),
                 guilty=faulty.guilty,
             )
         self._challenge = challenge
@@ -161,7 +167,7 @@ class Peer(Endpoint):
         wanted = crypto.room_id(self.server_key, joined.need("epoch"), name, own)
         if joined.octets("room_id") != wanted:
             raise Violation(
-                f"the room_id in JOINED of {name} is not the one that follows from its epoch",
+                _("the room_id in JOINED of {room} is not the one that follows from its epoch").format(room=name),
                 expected=wanted.hex(),
                 actual=joined.need("room_id").hex(),
                 guilty=marked(joined, "room_id").guilty,
@@ -231,11 +237,10 @@ class Peer(Endpoint):
         """Wait for the ACK and the DELIVER of one's own message, in either order; the DELIVER."""
         room = publish.need("room_id")
         counter = publish.number("counter")
-        deliver, _ = self.expect_in_any_order(
+        return self.expect_in_any_order(
             Like("DELIVER", room_id=room, author_key=self.key, counter=counter, **fields),
             Like("ACK", room_id=room, acked_counter=at_least(counter)),
-        )
-        return deliver
+        )[0]
 
     def expect_answer(self, publish: Frame, text: str | None = None) -> Frame:
         """Wait for the server's signed answer to a question, then for the ACK that raises the limit."""
@@ -243,9 +248,9 @@ class Peer(Endpoint):
         answer = self.expect("DELIVER", author_key=self.server_key, nick="host", **fields)
         if not crypto.verify_message(answer):
             raise Violation(
-                "the server's answer is not signed by the server's key",
-                expected="author_sig of the author zone [MSG-20]",
-                actual="a signature that does not verify",
+                _("the server's answer is not signed by the server's key"),
+                expected=_("author_sig of the author zone [MSG-20]"),
+                actual=_("a signature that does not verify"),
                 guilty=marked(answer, "author_sig").guilty,
             )
         self.expect("ACK", limit_counter=at_least(publish.number("counter") + 1))
@@ -299,6 +304,6 @@ def settle(*peers: Peer) -> None:
 
     What credit withholds from a peer is not.
     """
-    for _ in range(2):
+    for _round in range(2):
         for peer in peers:
             peer.barrier()

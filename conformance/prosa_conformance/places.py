@@ -7,6 +7,7 @@ import os
 import socket
 from pathlib import Path
 
+from prosa_conformance.language import _
 from prosa_conformance.outcome import Inconclusive
 
 PACKAGE = Path(__file__).parent
@@ -19,20 +20,25 @@ _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 class Ports:
     """Hands out (127.x.y.z, port) pairs, each once; ports lie below the ephemeral range."""
 
-    def __init__(self, salt: int) -> None:
+    def __init__(self, salt: int, step: int = 1) -> None:
         self._next = salt % 50000
+        self._step = step
         self._last_port = max(_ephemeral_low() - 1, FIRST_PORT + 1000)  # in it only where it begins so low
+
+    def share(self, number: int, of: int) -> Ports:
+        """Those that one of several processes hands out, and none of the others."""
+        return Ports(self._next + number, self._step * of)
 
     def take(self) -> tuple[str, int]:
         """A pair that nobody listens on now."""
-        for _ in range(1000):
-            self._next += 1
+        for _attempt in range(1000):
+            self._next += self._step
             host = f"127.{1 + self._next // 250 % 250}.{1 + self._next % 250}.1"
             port = FIRST_PORT + self._next % (self._last_port - FIRST_PORT)
             for address in (host, "127.0.0.1"):
                 if _is_free(address, port):
                     return address, port
-        raise Inconclusive("no free address and port on the loopback interface")
+        raise Inconclusive(_("no free address and port on the loopback interface"))
 
 
 def _ephemeral_low() -> int:

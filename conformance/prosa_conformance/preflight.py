@@ -11,6 +11,7 @@ from prosa_conformance.case import Case, Settings
 from prosa_conformance.client import Client
 from prosa_conformance.codec_subject import Codec, CodecProcess
 from prosa_conformance.contract import NOT_THERE
+from prosa_conformance.language import _
 from prosa_conformance.launch import NotStarted
 from prosa_conformance.outcome import Failure, Unsupported, Violation
 from prosa_conformance.scripted_server import ScriptedServer
@@ -50,8 +51,8 @@ def _connect(address: tuple[str, int]) -> None:
         socket.create_connection(address, 5.0).close()
     except OSError as error:
         raise NotStarted(
-            f"nobody accepts a connection at {address[0]}:{address[1]}",
-            expected="a server that runs already",
+            _("nobody accepts a connection at {address}").format(address=f"{address[0]}:{address[1]}"),
+            expected=_("a server that runs already"),
             actual=error.strerror or str(error),
             symptom="refused",
         ) from None
@@ -66,7 +67,7 @@ def _client(case: Case) -> None:
     except Violation:
         ended = client.program.ended
         if ended is not None and ended.code == NOT_THERE:
-            raise Unsupported("the client does not have this level") from None
+            raise Unsupported(_("the client does not have this level")) from None
         raise
     finally:
         server.stop_listening()

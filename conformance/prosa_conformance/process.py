@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from prosa_conformance.language import _
+
 STDERR_KEPT = 400  # lines
 LINE_CAP = 1 << 20  # octets; a longer line comes in pieces
 KILL_GRACE_S = 10.0
@@ -46,7 +48,13 @@ class Ended:
 
     def __str__(self) -> str:
         name = self.signal_name
-        return f"killed by {name}" if name else f"exit code {self.code}"
+        words = _("killed by {signal}") if name else _("exit code {code}")
+        return words.format(signal=name, code=self.code)
+
+
+def still_running(seconds: float) -> str:
+    """The words for a program that has not ended in time."""
+    return _("still running after {seconds:g} s").format(seconds=seconds)
 
 
 class Program:

@@ -18,8 +18,17 @@ from prosa_conformance.clauses import clause
 from prosa_conformance.codec import Frame
 from prosa_conformance.fixtures import StartClient
 from prosa_conformance.outcome import Guilty, Violation
-from prosa_conformance.registry import CONSTANTS, FIELDS, FRAMES, GREASE_TAGS, GREASE_TYPES, LIMITS
+from prosa_conformance.registry import (
+    CONSTANTS,
+    FIELDS,
+    FRAMES,
+    FRAMES_BY_TYPE,
+    GREASE_TAGS,
+    GREASE_TYPES,
+    LIMITS,
+)
 from prosa_conformance.scripted_server import ScriptedServer, Session
+from prosa_conformance.transcript import Kind
 
 HANDSHAKE_CAP = CONSTANTS["max_frame_handshake"]
 SERVER_GREASE = [(tag, b"grease") for tag in GREASE_TAGS if tag <= codec.SERVER_ZONE_LAST]
@@ -36,8 +45,8 @@ def answers_pings(session: Session) -> None:
 
 def ignored_frames(session: Session) -> list[int]:
     """Types of the ignorable frames that the client has sent."""
-    octets = [event.octets for event in session.case.transcript.events if event.what.startswith("ignorable frame")]
-    return [frame[3] for frame in octets]
+    octets = [event.octets for event in session.case.transcript.events if event.kind is Kind.RECEIVED]
+    return [frame[3] for frame in octets if frame[3] not in FRAMES_BY_TYPE]
 
 
 # --- 3.1 the frame ---
