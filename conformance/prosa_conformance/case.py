@@ -124,7 +124,7 @@ class Case:
 
     def not_strict(self, note: str) -> None:
         """The text is not kept to the letter, yet harmlessly so: the test passes as non-strict."""
-        self.notes.append(note)
+        self.notes.append(_(note))
 
     def watch(self, program: Program, stderr_mark: int = 0) -> Watched:
         """Look at this program when the test ends; what it said before the mark is not ours."""

@@ -12,6 +12,7 @@ from prosa_conformance.clauses import Claim, all_clauses, plain
 from prosa_conformance.diagram import sequence
 from prosa_conformance.hexdump import hexdump
 from prosa_conformance.hints import hint
+from prosa_conformance.language import _, to_ask_for
 from prosa_conformance.outcome import Failure, Violation
 from prosa_conformance.transcript import Kind, mark_of, shortened
 
@@ -21,15 +22,15 @@ WIDTH = 100
 
 
 def explain(case: Case, claims: Sequence[Claim], error: AssertionError) -> Failure:
-    """Put together what the violation says and what the transcript knows."""
+    """Put together what the violation says and what the transcript knows; plain words are translated here."""
     violation = error if isinstance(error, Violation) else None
     sentence = violation.sentence if violation else plain(str(error).splitlines()[0] if str(error) else "")
     guilty = (violation.guilty if violation else None) or case.transcript.guilty()
     return Failure(
-        sentence=sentence or "an assertion without words failed",
+        sentence=_(sentence) or _("an assertion without words failed"),
         steps=case.transcript.steps(),
-        expected=shortened(violation.expected, LONGEST_VALUE) if violation else "",
-        actual=shortened(violation.actual, LONGEST_VALUE) if violation else "",
+        expected=shortened(_(violation.expected), LONGEST_VALUE) if violation else "",
+        actual=shortened(_(violation.actual), LONGEST_VALUE) if violation else "",
         hexdump=hexdump(guilty) if guilty else "",
         octets=guilty.octets.hex() if guilty else "",
         guilty=mark_of(guilty),
@@ -62,7 +63,7 @@ def replay(case: Case) -> str:
     words = ["./run conform", settings.subject.source(), "--level", settings.level, "--seed", str(settings.seed)]
     if settings.time_scale != 1:
         words += ["--time-scale", f"{settings.time_scale:g}"]
-    return " ".join([*words, "--test", shlex.quote(case.test)])
+    return " ".join([*words, *to_ask_for(), "--test", shlex.quote(case.test)])
 
 
 def _stderr(case: Case, violation: Violation | None) -> str:
@@ -75,21 +76,27 @@ def text(failure: Failure) -> str:
     """The whole failure for a terminal."""
     parts = [_wrap(failure.sentence)]
     if failure.steps:
-        parts.append("What happened:\n" + "\n".join(failure.steps))
+        parts.append(_("What happened") + ":\n" + "\n".join(failure.steps))
     if failure.expected or failure.actual:
-        parts.append(f"Expected: {failure.expected}\nActual:   {failure.actual}")
+        parts.append(_beside((_("Expected"), failure.expected), (_("Actual"), failure.actual)))
     for title, body in (
-        ("The octets", failure.hexdump),
-        ("Hint", _wrap(failure.hint)),
-        ("The text says", "\n".join(_wrap(line) for clause in failure.clauses for line in clause.split("\n"))),
-        ("The sequence", failure.diagram),
-        ("The program's stderr ends", failure.stderr),
-        ("The suite's own traceback", failure.traceback),
-        ("To run this one test again", failure.replay and f"  {failure.replay}"),
+        (_("The octets"), failure.hexdump),
+        (_("Hint"), _wrap(failure.hint)),
+        (_("The text says"), "\n".join(_wrap(line) for clause in failure.clauses for line in clause.split("\n"))),
+        (_("The sequence"), failure.diagram),
+        (_("The program's stderr ends"), failure.stderr),
+        (_("The suite's own traceback"), failure.traceback),
+        (_("To run this one test again"), failure.replay and f"  {failure.replay}"),
     ):
         if body:
             parts.append(f"{title}:\n{body}")
     return "\n\n".join(parts)
+
+
+def _beside(*lines: tuple[str, str]) -> str:
+    """A line each, the bodies below one another."""
+    width = max(len(title) for title, _body in lines) + 1
+    return "\n".join(f"{title + ':':{width}} {body}" for title, body in lines)
 
 
 def _wrap(words: str) -> str:

@@ -1,83 +1,85 @@
 # SPDX-License-Identifier: MIT
 """What a symptom usually means, in the words that one would say to a fellow student."""
 
+from prosa_conformance.language import N_, _
+
 HINTS = {
-    "silence": (
+    "silence": N_(
         "Nothing came. Either the program never saw the frame (is it blocked in another recv(), "
         "input() or readline()? does it wait for more octets than were sent, because it reads `length` as "
         "little-endian or counts the header in?), or the answer never left "
         "(is it in a buffer that nobody flushes, or did send() write a part only?)."
     ),
-    "closed": (
+    "closed": N_(
         "The program closed the connection. recv() returning 0 means that the other side is done, and an "
         "exception in the program closes its sockets, too: look at its stderr below."
     ),
-    "reset": (
+    "reset": N_(
         "The connection was reset (RST). The usual cause: close() while octets that came were still unread. "
         "TCP then throws away what was on its way, even the last ERROR. Send, shutdown(SHUT_WR), read until end "
         "of file, then close()."
     ),
-    "short": (
+    "short": N_(
         "The stream ended inside a frame. send() may write fewer octets than it was given: use sendall(), or "
         "repeat with the rest; and a frame must be whole before the socket is closed."
     ),
-    "malformed": (
+    "malformed": N_(
         "Compare the octets with the frame's row in section 3.6: order of tags, length of each value, and "
         "big-endian numbers. `length` counts the fields without the header."
     ),
-    "byte-order": (
+    "byte-order": N_(
         "The octets of `length` stand the wrong way round: as a little-endian number it would be a good one. "
         "Numbers are big-endian on the wire: htonl() in C, struct.pack('>I', n) in Python, ByteBuffer's own order in "
         "Java."
     ),
-    "accepted": (
+    "accepted": N_(
         "The program went on as if nothing were wrong; what it sent stands under Actual. Is the check that the clause "
         "asks for missing, is its result looked at, and does it come before the message is taken?"
     ),
-    "deadline": (
+    "deadline": N_(
         "The deadline counts from accept(). A timeout of recv() begins anew at each octet: keep the time at which "
         "the connection has to be READY, and wait only for what is left of it."
     ),
-    "still-open": (
+    "still-open": N_(
         "The connection was expected to end. After a fatal ERROR or a BYE: shutdown(SHUT_WR), read until end of "
         "file or linger_ms, close(). Is a second descriptor (a dup, a child process) keeping it open?"
     ),
-    "stalled": "The program does not read. Is it waiting for the console, or for another client?",
-    "refused": (
+    "stalled": N_("The program does not read. Is it waiting for the console, or for another client?"),
+    "refused": N_(
         "Nobody accepted the connection. Does the program go back to accept() after a client has gone, and does "
         "it listen on PROSA_HOST and PROSA_PORT?"
     ),
-    "ready": (
+    "ready": N_(
         "READY must reach the suite: print it after listen(), on a line of its own, and flush. Output to a pipe is "
         "buffered in most languages: print(..., flush=True), fflush(stdout), System.out.flush()."
     ),
-    "early-question": (
+    "early-question": N_(
         "JOINED and ACK say in limit_counter up to which counter may be sent. Keep what is typed meanwhile in a queue, "
         "and send the next line when an ACK has raised the limit."
     ),
-    "early-end": "The program ended while it was still needed: its last words on stderr are below.",
-    "in-use": (
+    "early-end": N_("The program ended while it was still needed: its last words on stderr are below."),
+    "in-use": N_(
         "The port was still taken (EADDRINUSE). Set SO_REUSEADDR before bind(): connections of a former life "
         "stay in TIME_WAIT for a minute."
     ),
-    "command": "Can you type the command in the folder of prosa.toml? A script needs its interpreter in front.",
-    "crash": (
+    "command": N_("Can you type the command in the folder of prosa.toml? A script needs its interpreter in front."),
+    "crash": N_(
         "The program was ended by a signal or an uncaught exception. SIGSEGV: memory that is not yours; SIGABRT: an "
         "assert or a sanitizer; SIGPIPE: writing to a connection that the other side has closed; ignore it with "
         "signal(SIGPIPE, SIG_IGN) or MSG_NOSIGNAL."
     ),
-    "sanitizer": "A sanitizer stopped at the first wrong memory access: the stack is on stderr below.",
-    "hangs": (
+    "sanitizer": N_("A sanitizer stopped at the first wrong memory access: the stack is on stderr below."),
+    "hangs": N_(
         "The program did not end. A thread that blocks in recv() or input() keeps a process alive: wake it up, or "
         "make it a daemon thread."
     ),
-    "console": "Read stdin all the time, also when nobody has asked: an operator may type at any moment.",
-    "flush": "The answer may be in a buffer: flush after every line.",
-    "no-event": (
+    "console": N_("Read stdin all the time, also when nobody has asked: an operator may type at any moment."),
+    "flush": N_("The answer may be in a buffer: flush after every line."),
+    "no-event": N_(
         "Events go to stdout, one JSON object a line, flushed at once: print(json.dumps(event), flush=True)."
     ),
 }
 
 
 def hint(symptom: str) -> str:
-    return HINTS.get(symptom, "")
+    return _(HINTS.get(symptom, ""))

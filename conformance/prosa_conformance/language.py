@@ -51,6 +51,11 @@ def chosen() -> str:
     return _chosen
 
 
+def to_ask_for() -> list[str]:
+    """The words of a command line that speaks this language in this environment."""
+    return [] if _chosen == wanted(os.environ) else ["--lang", _chosen]
+
+
 def wanted(environment: Mapping[str, str]) -> str:
     """The language of the locale: any Portuguese is served in that of Brazil."""
     locale = next((environment[name] for name in VARIABLES if environment.get(name)), "")
