@@ -10,6 +10,7 @@ from typing import TextIO
 
 from prosa_conformance import __version__, explain
 from prosa_conformance.case import Settings
+from prosa_conformance.language import N_, _, ngettext
 from prosa_conformance.outcome import Exit, Result, Verdict
 
 SIGNS = {
@@ -21,6 +22,17 @@ SIGNS = {
     Verdict.SKIPPED: "s",
     Verdict.INCONCLUSIVE: "?",
 }
+# The verdicts, to be translated when shown.
+VERDICTS = {
+    Verdict.PASS: N_("pass"),
+    Verdict.NON_STRICT: N_("non-strict"),
+    Verdict.FAIL: N_("fail"),
+    Verdict.UNSUPPORTED: N_("unsupported"),
+    Verdict.NOT_APPLICABLE: N_("not applicable"),
+    Verdict.SKIPPED: N_("skipped"),
+    Verdict.INCONCLUSIVE: N_("inconclusive"),
+}
+ROLES = {"codec": N_("codec"), "server": N_("server"), "client": N_("client")}
 RULE = "=" * 100
 WIDTH = 80
 MOST_TOLD = 12  # tests whose failure is told at length; the reports have all of them
@@ -43,13 +55,13 @@ class Terminal:
 
     def problem(self, words: str) -> None:
         self._end_line()
-        self.say(f"prosa conformance: {words}")
+        self.say(_("prosa conformance: {words}").format(words=words))
 
     def header(self, settings: Settings, tests: int, roles: Sequence[str]) -> None:
-        self.say(
-            f"PROSA/1 conformance {__version__}: {settings.subject.name}, up to {settings.level}, "
-            f"{', '.join(roles)}: {tests} tests, seed {settings.seed}"
-        )
+        words = _("PROSA/1 conformance {version}: {name}, up to {level}, {roles}: {tests}, seed {seed}")
+        shown = {"version": __version__, "name": settings.subject.name, "level": settings.level}
+        shown |= {"roles": ", ".join(_(ROLES[role]) for role in roles), "seed": str(settings.seed)}
+        self.say(words.format(**shown, tests=ngettext("{count} test", "{count} tests", tests).format(count=tests)))
 
     def progress(self, result: Result) -> None:
         file = result.test.partition("::")[0]
@@ -59,6 +71,9 @@ class Terminal:
             self._file = file
         self._column += 1
         self._write(SIGNS[result.verdict])
+
+    def count(self, ended: int, of: int) -> None:
+        """How far the run is, for who looks on."""
 
     def _end_line(self) -> None:
         if self._column:
@@ -70,19 +85,22 @@ class Terminal:
         failed = [result for result in results if result.verdict is Verdict.FAIL]
         told = _one_of_each([result for result in failed if not result.known])[:MOST_TOLD]
         for result in told:
-            self.say(f"\n{RULE}\nFAIL {result.test}  {' '.join(result.clauses)}\n{RULE}")
+            self._heading(f"{_('FAIL')} {result.test}  {' '.join(result.clauses)}")
             self.say(explain.text(result.failure) if result.failure else result.reason)
         rest = [result for result in failed if result not in told]
         if rest:
-            self.say(f"\n{RULE}\nThe other failures, a line each (the report has them at length)\n{RULE}")
+            self._heading(_("The other failures, a line each (the report has them at length)"))
         for result in rest:
-            known = f" (known: {result.known})" if result.known else ""
-            self.say(f"FAIL {result.test}  {' '.join(result.clauses)}{known}: {result.reason}")
+            known = " " + _("(known: {reason})").format(reason=result.known) if result.known else ""
+            self.say(f"{_('FAIL')} {result.test}  {' '.join(result.clauses)}{known}: {result.reason}")
+
+    def _heading(self, words: str) -> None:
+        self.say(f"\n{RULE}\n{words}\n{RULE}")
 
     def harness_errors(self, errors: Sequence[str]) -> None:
         self._end_line()
         for error in errors:
-            self.say(f"\n{RULE}\nTHE SUITE ITSELF BROKE; this says nothing about the program under test\n{RULE}")
+            self._heading(_("THE SUITE ITSELF BROKE; this says nothing about the program under test"))
             self.say(error)
 
     def summary(self, settings: Settings, results: Sequence[Result], seconds: float, code: int) -> None:
@@ -90,10 +108,12 @@ class Terminal:
         self._reasons(results)
         shown, broken = clause_counts(results)
         counts = Counter(result.verdict for result in results)
-        self.say(f"  clauses   {len(shown)} shown: {len(shown) - len(broken)} kept, {len(broken)} broken")
-        verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-        self.say(f"  tests     {len(results)}: {verdicts}")
-        self.say(f"  seconds   {seconds:.1f}   seed {settings.seed}")
+        kept = _("{shown} shown: {kept} kept, {broken} broken")
+        kept = kept.format(shown=len(shown), kept=len(shown) - len(broken), broken=len(broken))
+        verdicts = ", ".join(f"{counts[verdict]} {_(VERDICTS[verdict])}" for verdict in Verdict if counts[verdict])
+        self.say(f"  {_('clauses'):9} {kept}")
+        self.say(f"  {_('tests'):9} {len(results)}: {verdicts}")
+        self.say(f"  {_('seconds'):9} {seconds:.1f}   {_('seed {seed}').format(seed=settings.seed)}")
         known = sum(1 for result in results if result.known)
         self.say(f"{closing_words(settings, code, broken, known)}")
 
@@ -102,7 +122,7 @@ class Terminal:
         quiet = (Verdict.PASS, Verdict.FAIL)
         reasons = Counter((result.verdict, result.reason) for result in results if result.verdict not in quiet)
         for (verdict, reason), count in sorted(reasons.items()):
-            self.say(f"  {verdict} ({count}): {reason}")
+            self.say(f"  {_(VERDICTS[verdict])} ({count}): {reason}")
 
 
 def _one_of_each(results: Sequence[Result]) -> list[Result]:
@@ -122,12 +142,17 @@ def clause_counts(results: Sequence[Result]) -> tuple[set[str], list[str]]:
 
 
 def closing_words(settings: Settings, code: int, broken: Sequence[str], known: int) -> str:
-    name = f"{settings.subject.name}: "
-    match code:
-        case Exit.CONFORMS:
-            but = f", but for {known} known failure{'s'[: known > 1]}" if known else ""
-            return f"{name}CONFORMS to {settings.level} in all that was tested{but}."
-        case Exit.VIOLATES:
-            return f"{name}DOES NOT CONFORM. Broken: {', '.join(broken) or 'see above'}"
-        case _:
-            return f"{name}no verdict."
+    name = settings.subject.name
+    if code == Exit.VIOLATES:
+        words = _("{name}: DOES NOT CONFORM. Broken: {clauses}")
+        return words.format(name=name, clauses=", ".join(broken) or _("see above"))
+    if code != Exit.CONFORMS:
+        return _("{name}: no verdict.").format(name=name)
+    if not known:
+        return _("{name}: CONFORMS to {level} in all that was tested.").format(name=name, level=settings.level)
+    words = ngettext(
+        "{name}: CONFORMS to {level} in all that was tested, but for {count} known failure.",
+        "{name}: CONFORMS to {level} in all that was tested, but for {count} known failures.",
+        known,
+    )
+    return words.format(name=name, level=settings.level, count=known)
