@@ -8,14 +8,18 @@ the ACK that raises the limit, when every client reads.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from prosa_conformance.case import END_S
 from prosa_conformance.client import Client
 from prosa_conformance.codec import Frame
-from prosa_conformance.contract import exit_after
+from prosa_conformance.contract import ClientExit, exit_after
+from prosa_conformance.language import _
 from prosa_conformance.match import describe
-from prosa_conformance.outcome import Violation
+from prosa_conformance.outcome import NotApplicable, Unsupported, Violation
+from prosa_conformance.registry import FEATURES
 from prosa_conformance.scripted_server import ScriptedServer, Session
 
 
@@ -40,6 +44,18 @@ class Chat:
         chat.join(**joined)
         return chat
 
+    @classmethod
+    def begin_with(cls, server: ScriptedServer, client: Client, *features: str, **joined: Any) -> Chat:
+        """As begin, in a session with these features; Unsupported when the client does not offer them."""
+        server.features |= sum(FEATURES[name] for name in features)
+        chat = cls.meet(server, client)
+        missing = [name for name in features if not chat.session.has(name)]
+        if missing:
+            raise Unsupported(_("the client does not offer {features}").format(features=", ".join(missing)))
+        chat.shake_hands()
+        chat.join(**joined)
+        return chat
+
     def shake_hands(self) -> None:
         """CHALLENGE to WELCOME."""
         self.session.challenge()
@@ -49,6 +65,56 @@ class Chat:
     def join(self, **joined: Any) -> None:
         self.session.accept_join(**joined)
         self.client.expect_event("joined")
+
+    # --- more than one session ---
+
+    def may_come_back(self) -> bool:
+        """Read up to `disconnected`: whether the client says that it will try again."""
+        return self.client.expect_event("disconnected", seconds=END_S).get("again") is True
+
+    def come_back(self, start_client: Callable[..., Client]) -> Chat:
+        """The next session of this client, which is gone: by itself, else started again with its folder."""
+        if self.may_come_back():
+            return Chat.meet(self.server, self.client)
+        self.client.expect_exit(*ClientExit)
+        return self.restart(start_client)
+
+    def restart(self, start_client: Callable[..., Client]) -> Chat:
+        """Another life of the client, with the same folder; it has said HELLO."""
+        client = self.client
+        return Chat.meet(self.server, start_client(self.server, nick=client.nick, room=client.room, data=client.data))
+
+    def resume(self, **joined: Any) -> None:
+        """CHALLENGE to JOINED, and all that the room has from there on."""
+        self.shake_hands()
+        self.join(**joined)
+        self.session.replay()
+
+    # --- more than one message ---
+
+    def need_window(self, least: int) -> int:
+        """The window that was granted; NotApplicable when the client asked for less than `least`."""
+        granted = self.session.room.granted
+        if granted < least:
+            raise NotApplicable(_("the client asks for a window of {window}").format(window=granted))
+        return granted
+
+    def say(self, text: str) -> Frame:
+        """The server says something that answers nothing; the client shows it."""
+        message = self.session.make_message(text)
+        self.session.deliver(message)
+        self.client.expect_event("message", text=text, own=False)
+        return message
+
+    def expect_acked(self, counter: int) -> None:
+        """The client says that this message is acknowledged; it may name those before it on the way."""
+        while int(self.client.expect_event("acked")["counter"]) < counter:
+            continue
+
+    def expect_shown(self, texts: Iterable[str]) -> None:
+        """The client shows these messages, in this order and nothing else between them."""
+        for text in texts:
+            self.client.expect_event("message", text=text)
 
     # --- questions ---
 
@@ -89,9 +155,9 @@ class Chat:
         auth = next((frame for frame in self.session.received if frame.name == "AUTH"), None)
         if auth is not None:
             raise Violation(
-                "the client signed what it should have refused",
-                expected=f"no AUTH, ERROR {code}",
-                actual=f"{describe(auth)}, then {describe(error)}",
+                _("the client signed what it should have refused"),
+                expected=_("no AUTH, ERROR {code}").format(code=code),
+                actual=_("{first}, then {second}").format(first=describe(auth), second=describe(error)),
             )
         return error
 

@@ -174,4 +174,3 @@ class Client:
         event = self.expect_event("closed", seconds=END_S, exit=exit_code, **members)
         self.expect_exit(exit_code)
         return event
-

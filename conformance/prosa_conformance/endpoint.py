@@ -59,9 +59,7 @@ class Wire:
             self._socket.sendall(octets)
         except TimeoutError:
             raise Violation(
-                _("{subject} stopped reading while {who} was sending").format(
-                    subject=self.case.subject, who=self.name
-                ),
+                _("{subject} stopped reading while {who} was sending").format(subject=self.case.subject, who=self.name),
                 expected=_("the octets are read"),
                 actual=_("nothing moved for {seconds:.1f} s").format(seconds=self.case.seconds()),
                 symptom="stalled",
@@ -129,6 +127,21 @@ class Wire:
             if not self._push(bytes([octet])) or select.select([self._socket], [], [], pause)[0]:
                 return True
         return False
+
+    def dribble(self, octets: bytes, pause: float) -> float:
+        """One octet each `pause` seconds, whatever the other end says; the longest time between two of them."""
+        words = _("one octet each {ms:.0f} ms").format(ms=pause * 1000)
+        self.case.transcript.add(self.name, Kind.SENT, words, octets)
+        longest, last = 0.0, time.monotonic()
+        for octet in octets:
+            time.sleep(pause)
+            self._push(bytes([octet]))
+            longest, last = max(longest, time.monotonic() - last), time.monotonic()
+        return longest
+
+    def wait_heard(self) -> None:
+        """Return when the other end has sent something, without reading it."""
+        select.select([self._socket], [], [], self.case.seconds())
 
     def half_close(self) -> None:
         """shutdown(SHUT_WR): nothing more is sent, everything is still read."""

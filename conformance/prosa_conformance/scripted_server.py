@@ -11,7 +11,7 @@ import select
 import socket
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 from prosa_conformance import codec, crypto
@@ -20,40 +20,42 @@ from prosa_conformance.case import START_S, Case
 from prosa_conformance.codec import Frame, RawField
 from prosa_conformance.endpoint import Endpoint
 from prosa_conformance.kinds import Value
+from prosa_conformance.language import _
 from prosa_conformance.match import describe
 from prosa_conformance.outcome import Inconclusive, Violation
 from prosa_conformance.process import Program
-from prosa_conformance.registry import GREASE_TAGS, LIMITS, TIMERS
+from prosa_conformance.registry import FEATURES, GREASE_TAGS, LIMITS, TIMERS
+from prosa_conformance.scripted_room import ScriptedRoom
 from prosa_conformance.transcript import Kind
 
 CHALLENGE_GREASE = [tag for tag in GREASE_TAGS if tag <= codec.SERVER_ZONE_LAST]
 ACCEPT_POLL_S = 0.05
-
-
-@dataclass
-class HostRoom:
-    """A room as the scripted server keeps it."""
-
-    name: str
-    id: bytes
-    epoch: bytes
-    granted: int
-    limit_seq: int
-    head_seq: int = 0
-    last_counter: int = 0
-    own_counter: int = 0
-    seq_of: dict[int, int] = field(default_factory=dict)
+# Of a narrow server: so small a segment and a buffer that a client's few messages fill its own.
+NARROW_SEGMENT, NARROW_BUFFER = 536, 2048
 
 
 class ScriptedServer:
-    """Listens from the start; `host`, `port`, `seed`, `limits` can be changed before `accept`."""
+    """Listens from the start; `host`, `port`, `seed`, `limits`, `features` can be changed before `accept`.
 
-    def __init__(self, case: Case, seed: bytes | None = None, address: tuple[str, int] | None = None) -> None:
+    With `resume` it keeps its rooms from one session to the next. `narrow`: what is sent to it and not read
+    soon fills the buffers on the way.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        seed: bytes | None = None,
+        address: tuple[str, int] | None = None,
+        *,
+        narrow: bool = False,
+    ) -> None:
         self.case = case
+        self.narrow = narrow
         self.seed = seed or case.seed("server")
         self.limits: dict[str, int] = {name: limit.default for name, limit in {**LIMITS, **TIMERS}.items()}
         self.features = 0
         self.sessions: list[Session] = []
+        self.rooms: dict[str, ScriptedRoom] = {}
         self.host, self.port = address or case.settings.ports.take()
         self._listener: socket.socket | None = None
         self.listen()
@@ -69,12 +71,16 @@ class ScriptedServer:
     def listen(self) -> None:
         listener = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self.narrow:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, NARROW_BUFFER)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, NARROW_SEGMENT)
         try:
             listener.bind((self.host, self.port))
             listener.listen(16)
         except OSError as error:
             listener.close()
-            raise Inconclusive(f"the suite cannot listen on {self.target}: {error.strerror}") from None
+            words = _("the suite cannot listen on {address}: {error}")
+            raise Inconclusive(words.format(address=self.target, error=error.strerror)) from None
         self._listener = listener
 
     def stop_listening(self) -> None:
@@ -96,20 +102,20 @@ class ScriptedServer:
         self._listener.settimeout(ACCEPT_POLL_S)
         while time.monotonic() < deadline:
             try:
-                sock, _ = self._listener.accept()
+                sock = self._listener.accept()[0]
             except TimeoutError:
                 if program is not None and program.ended is not None:
                     break
                 continue
             sock.settimeout(None)
-            self.case.transcript.add("the client", Kind.CONNECT, f"to {self.target}")
+            self.case.transcript.add("the client", Kind.CONNECT, _("to {address}").format(address=self.target))
             self.sessions.append(Session(self, sock, name))
             return self.sessions[-1]
         ended = program.ended if program is not None else None
         raise Violation(
-            "the client did not connect to the server it was told",
-            expected=f"a connection to {self.target}",
-            actual=f"it ended: {ended}" if ended else "no connection",
+            _("the client did not connect to the server it was told"),
+            expected=_("a connection to {address}").format(address=self.target),
+            actual=_("it ended: {how}").format(how=ended) if ended else _("no connection"),
             symptom="early-end" if ended else "silence",
         )
 
@@ -130,7 +136,7 @@ class Session(Endpoint):
         self._hello: Frame | None = None
         self.challenge_octets = b""
         self.nick = ""
-        self._room: HostRoom | None = None
+        self._room: ScriptedRoom | None = None
 
     @property
     def hello(self) -> Frame:
@@ -140,11 +146,15 @@ class Session(Endpoint):
         return self._hello
 
     @property
-    def room(self) -> HostRoom:
+    def room(self) -> ScriptedRoom:
         """The room of this session; it is there after accept_join."""
         if self._room is None:
             raise LookupError("room comes after accept_join")
         return self._room
+
+    def has(self, feature: str) -> bool:
+        """Whether both sides offered it [AUTH-11]."""
+        return bool(self.server.features & self.hello.number("features") & FEATURES[feature])
 
     def send(self, frame: Frame | Faulty) -> None:
         """As an endpoint sends it; `piecewise`: every octet in a segment of its own."""
@@ -163,9 +173,7 @@ class Session(Endpoint):
         self._hello = self.expect("HELLO", seconds=START_S, **fields)
         return self._hello
 
-    def make_challenge(
-        self, *, extra: Iterable[RawField] = (), seed: bytes | None = None, **changes: Any
-    ) -> Frame:
+    def make_challenge(self, *, extra: Iterable[RawField] = (), seed: bytes | None = None, **changes: Any) -> Frame:
         """A good CHALLENGE; `changes` come before the signature, `seed` signs with another key."""
         values: dict[str, Any] = {
             "versions": (1,),
@@ -192,9 +200,9 @@ class Session(Endpoint):
         auth = self.expect("AUTH", **fields)
         if not crypto.verify_auth(self.client_key, codec.encode(self.hello), self.challenge_octets, auth):
             raise Violation(
-                "the client's signature in AUTH does not verify",
-                expected='a signature of "PROSA/1 client-auth\\0" || th2 || the fields before it [AUTH-15]',
-                actual="one of something else",
+                _("the client's signature in AUTH does not verify"),
+                expected=_('a signature of "PROSA/1 client-auth\\0" || th2 || the fields before it [AUTH-15]'),
+                actual=_("a signature of something else"),
                 guilty=marked(auth, "handshake_sig").guilty,
             )
         self.nick = str(auth.value("nick"))
@@ -215,39 +223,57 @@ class Session(Endpoint):
     # --- the room ---
 
     def make_joined(self, join: Frame, *, granted: int = 1, **changes: Any) -> Frame:
-        """A good JOINED for an empty room; `changes` by field name."""
+        """A good JOINED: of the room as it is kept, else of an empty one; `changes` by field name.
+
+        `granted` is the most: a client that asks for less gets less.
+        """
         name = str(join.value("room"))
-        changes = {"epoch": self.case.seed(f"epoch of {name}")[:16], **changes}
-        epoch: bytes = changes["epoch"]
+        epoch: bytes = changes.get("epoch", self.case.seed(f"epoch of {name}")[:16])
         own = self.client_key if name == "@host" else None
+        known = self._kept_room(name, epoch)
+        told = {"last_counter": 0, "head_seq": 0, "start_seq": 1, **(known.told(join) if known else {}), **changes}
+        granted = min(granted, join.number("send_window"))
         values: dict[str, Any] = {
             "room": name,
             "room_id": crypto.room_id(self.server.key, epoch, name, own),
+            "epoch": epoch,
             "granted_window": granted,
-            "last_counter": 0,
-            "limit_counter": granted,
-            "head_seq": 0,
+            "limit_counter": told["last_counter"] + granted,
             "oldest_seq": 1,
-            "start_seq": 1,
-            **changes,
+            **told,
         }
         return codec.frame("JOINED", **values)
 
-    def accept_join(self, room: str | None = None, *, granted: int = 1, **changes: Any) -> HostRoom:
-        """Wait for JOIN and answer it with JOINED."""
+    def _kept_room(self, name: str, epoch: bytes) -> ScriptedRoom | None:
+        known = self.server.rooms.get(name) if self.has("resume") else None
+        return known if known is not None and known.epoch == epoch else None
+
+    def accept_join(self, room: str | None = None, *, granted: int = 1, **changes: Any) -> ScriptedRoom:
+        """Wait for JOIN and answer it with JOINED; see make_joined."""
         join = self.expect("JOIN") if room is None else self.expect("JOIN", room=room)
         joined = self.make_joined(join, granted=granted, **changes)
         self.send(joined)
-        self._room = HostRoom(
-            name=str(join.value("room")),
-            id=joined.need("room_id"),
-            epoch=joined.need("epoch"),
-            granted=joined.number("granted_window"),
-            limit_seq=joined.number("start_seq") + join.number("recv_window") - 1,
-            head_seq=joined.number("head_seq"),
-            last_counter=joined.number("last_counter"),
-        )
+        name, epoch, start = str(join.value("room")), joined.need("epoch"), joined.number("start_seq")
+        current: dict[str, Any] = {
+            "id": joined.need("room_id"),
+            "granted": joined.number("granted_window"),
+            "limit_seq": start + join.number("recv_window") - 1,
+            "head_seq": start - 1,
+            "last_counter": joined.number("last_counter"),
+        }
+        known = self._kept_room(name, epoch)
+        self._room = replace(known, **current) if known else ScriptedRoom(name, epoch=epoch, **current)
+        self.server.rooms[name] = self._room
         return self._room
+
+    def replay(self) -> list[Frame]:
+        """Send what the room has from start_seq on, as it was."""
+        room = self.room
+        due = [room.entries[seq] for seq in sorted(room.entries) if seq > room.head_seq]
+        for entry in due:
+            self.send(entry)
+        room.head_seq = max(room.head_seq, room.newest_seq)
+        return due
 
     def expect_publish(self, **fields: Any) -> Frame:
         """Wait for the next PUBLISH: its number, room, author and signature are checked."""
@@ -262,9 +288,9 @@ class Session(Endpoint):
         )
         if not crypto.verify_message(publish):
             raise Violation(
-                "the signature of the client's PUBLISH does not verify",
-                expected="author_sig of the author zone [MSG-01]",
-                actual="a signature of something else",
+                _("the signature of the client's PUBLISH does not verify"),
+                expected=_("author_sig of the author zone [MSG-01]"),
+                actual=_("a signature of something else"),
                 guilty=marked(publish, "author_sig").guilty,
             )
         room.last_counter += 1
@@ -273,12 +299,12 @@ class Session(Endpoint):
     def make_deliver(self, message: Frame, *, extra: Iterable[RawField] = (), **changes: Any) -> Frame:
         """The DELIVER of a message with the next room_seq; `changes` in the server's zone."""
         room = self.room
-        room.head_seq += 1
-        if message.value("author_key") == self.client_key:
-            room.seq_of[message.number("counter")] = room.head_seq
-        values: dict[str, Any] = {"room_seq": room.head_seq, "server_time": _now_ms(), **changes}
+        chain = {"prev_hash": room.chain_at(room.head_seq)} if self.has("audit") else {}
+        values: dict[str, Any] = {"room_seq": room.head_seq + 1, "server_time": _now_ms(), **chain, **changes}
         fields = [codec.field_value(name, value) for name, value in values.items() if value is not None]
-        return Frame(codec.frame("DELIVER").type, message.fields).plus(*fields, *extra)
+        deliver = Frame(codec.frame("DELIVER").type, message.fields).plus(*fields, *extra)
+        room.take(deliver, self.client_key)
+        return deliver
 
     def deliver(self, message: Frame, *, extra: Iterable[RawField] = (), **changes: Any) -> Frame:
         """Send a message as DELIVER; see make_deliver."""
@@ -312,13 +338,14 @@ class Session(Endpoint):
         return message if "author_sig" in changes else crypto.sign_message(seed or self.server.seed, message)
 
     def make_ack(self, acked: int | None = None, limit: int | None = None) -> Frame:
-        """An ACK of what was published so far; the limit stays unless one is given."""
+        """An ACK of what was published so far; in question and answer the limit stays unless one is given."""
         room = self.room
         acked = room.last_counter if acked is None else acked
+        follows = acked if room.is_sync else acked + room.granted
         return codec.frame(
             "ACK",
             room_id=room.id,
-            limit_counter=acked if limit is None else limit,
+            limit_counter=follows if limit is None else limit,
             acked_counter=acked,
             acked_seq=room.seq_of.get(acked, 0),
         )
@@ -347,10 +374,29 @@ class Session(Endpoint):
     def refuse_answer(self, question: Frame, reason: str = "nobody is there") -> None:
         """ERROR NO_ANSWER, then the ACK that raises the limit by one."""
         counter = question.number("counter")
-        self.send(
-            codec.frame("ERROR", room_id=self.room.id, counter=counter, code="NO_ANSWER", reason=reason)
-        )
+        self.send(codec.frame("ERROR", room_id=self.room.id, counter=counter, code="NO_ANSWER", reason=reason))
         self.ack(limit=counter + 1)
+
+    def make_checkpoint(self, seq: int | None = None, *, seed: bytes | None = None, **changes: Any) -> Frame:
+        """A CHECKPOINT of this entry, by default the last; `changes` come before the signature."""
+        room = self.room
+        seq = room.head_seq if seq is None else seq
+        values = {"time": _now_ms(), "room_id": room.id, "seq": seq, "chain": room.chain_at(seq), **changes}
+        return crypto.sign_checkpoint(seed or self.server.seed, codec.frame("CHECKPOINT", **values))
+
+    def checkpoint(self, seq: int | None = None) -> None:
+        """Send a CHECKPOINT; see make_checkpoint."""
+        self.send(self.make_checkpoint(seq))
+
+    def make_member(self, event: str, nick: str = "", **changes: Any) -> Frame:
+        """A MEMBER of the room: with a nick, of the person with this name."""
+        who = {"nick": nick, "member_key": self.key_of(nick)} if nick else {}
+        values: dict[str, Any] = {"room_id": self.room.id, "event": event, "at_seq": self.room.head_seq, **who}
+        return codec.frame("MEMBER", **{**values, **changes})
+
+    def key_of(self, nick: str) -> bytes:
+        """The key of the client, or of another person of this name."""
+        return self.client_key if nick == self.nick else crypto.public_key(self.case.seed(nick))
 
     def answer_bye(self) -> Frame:
         """Wait for the client's BYE NORMAL, answer it, and see it close."""

@@ -22,12 +22,6 @@ def recv_window(chat: Chat) -> int:
     return join.number("recv_window")
 
 
-def say(chat: Chat, text: str) -> None:
-    """The server says something that answers nothing; the client shows it."""
-    chat.session.deliver(chat.session.make_message(text))
-    chat.client.expect_event("message", text=text, own=False)
-
-
 def expect_no_question(chat: Chat, limit: int) -> None:
     """The client holds back what was typed: no PUBLISH comes before the answer to a PING."""
     early = next((frame for frame in chat.session.barrier() if frame.name == "PUBLISH"), None)
@@ -196,8 +190,8 @@ def test_deliver_beyond_the_credit(chat: Chat) -> None:
 @clause("FLOW-33", quote="MUST take a DELIVER at any time when it reads, also one that answers nothing")
 def test_unasked_message_before_the_answer(chat: Chat) -> None:
     question = chat.ask()
-    say(chat, "by the way")
-    say(chat, "and another thing")
+    chat.say("by the way")
+    chat.say("and another thing")
     chat.answer(question)
     chat.exchange()
 
