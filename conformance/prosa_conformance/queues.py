@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the kernel knows of a connection: octets that the program has not read, TIME_WAIT.
+"""What the kernel knows: octets that a program has not read, TIME_WAIT, open descriptors.
 
 Linux tells the first through its socket diagnostics (man 7 sock_diag). Where nobody tells, the answer
 is 0: nothing to wait for.
@@ -7,6 +7,7 @@ is 0: nothing to wait for.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from pathlib import Path
@@ -23,6 +24,8 @@ ANSWER = struct.Struct("=4x48x4xI")  # of inet_diag_msg: the receive queue
 PATIENCE_S = 1.0
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 TIME_WAIT = "06"
+PROCESSES = Path("/proc")
+GROUP_FIELD = 2  # of /proc/PID/stat, counted from the state
 
 
 def unread_octets(sock: socket.socket) -> int:
@@ -38,6 +41,17 @@ def has_time_wait(port: int) -> bool:
     end = f":{port:04X}"
     lines = [line.split() for table in TABLES if table.exists() for line in table.read_text().splitlines()]
     return any(words[1].endswith(end) and words[3] == TIME_WAIT for words in lines)
+
+
+def open_descriptors(group: int) -> int:
+    """The open descriptors of all processes of a group that we may look into."""
+    count = 0
+    for process in PROCESSES.glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # gone meanwhile, or not ours
+            behind_name = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(behind_name[GROUP_FIELD]) == group:
+                count += len(list((process / "fd").iterdir()))
+    return count
 
 
 def _ask(sock: socket.socket) -> int:

@@ -3,26 +3,29 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from prosa_conformance.case import END_S, Case, Settings, Watched
 from prosa_conformance.codec import Frame
 from prosa_conformance.contract import timers_text
+from prosa_conformance.language import _
 from prosa_conformance.launch import await_ready, server_values, spawn
-from prosa_conformance.outcome import NotApplicable, Violation
+from prosa_conformance.outcome import NotApplicable, Unsupported, Violation
 from prosa_conformance.peer import Peer, Room
-from prosa_conformance.process import Ended, Program
-from prosa_conformance.queues import has_time_wait
-from prosa_conformance.registry import TIMERS
+from prosa_conformance.process import Ended, Program, still_running
+from prosa_conformance.queues import has_time_wait, open_descriptors
+from prosa_conformance.registry import FEATURES, TIMERS
 from prosa_conformance.transcript import Kind
 
 MANY_CLIENTS = "L3"  # the level from which on nobody is told BUSY for being the second
 GROUP_WINDOW, GROUP_CREDIT = 64, 65536
+WIDE = {"send_window": GROUP_WINDOW, "recv_window": GROUP_CREDIT}
 
 
 class ServerProcess:
@@ -104,15 +107,15 @@ class Server:
         if receive_octets:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_octets)
         sock.settimeout(self.case.seconds())
-        self.case.transcript.add(name, Kind.CONNECT, f"to {self.target}")
+        self.case.transcript.add(name, Kind.CONNECT, _("to {address}").format(address=self.target))
         try:
             sock.connect(self.address)
         except OSError as error:
             sock.close()
             raise Violation(
-                f"{name} could not connect to the server",
-                expected=f"a connection to {self.target}",
-                actual=error.strerror or "no answer in time",
+                _("{who} could not connect to the server").format(who=name),
+                expected=_("a connection to {address}").format(address=self.target),
+                actual=error.strerror or _("no answer in time"),
                 symptom="refused",
             ) from None
         return Peer(self.case, sock, name, self.target, seed or self.case.seed(name))
@@ -132,8 +135,9 @@ class Server:
         peer = self.connect(name)
         peer.hello(features=features)
         if not peer.expect_challenge_or_busy():
-            assert self.case.settings.level < MANY_CLIENTS, f"{name} is told BUSY, and there is only one other client"
-            raise NotApplicable("the server has one place, and says BUSY")
+            words = _("{who} is told BUSY, and there is only one other client")
+            assert self.case.settings.level < MANY_CLIENTS, words.format(who=name)
+            raise NotApplicable(_("the server has one place, and says BUSY"))
         peer.auth()
         peer.expect_welcome()
         return peer
@@ -143,11 +147,33 @@ class Server:
         peer = self.login(name)
         return peer, peer.join(room)
 
-    def members(self, room: str, *names: str, **join: Any) -> list[tuple[Peer, Room]]:
+    def login_with(self, name: str, *features: str) -> Peer:
+        """The same with these features, which the server has to have."""
+        peer = self.login(name, features=sum(FEATURES[feature] for feature in features))
+        missing = [feature for feature in features if not peer.challenge.number("features") & FEATURES[feature]]
+        if missing:
+            raise Unsupported(_("CHALLENGE does not offer {features}").format(features=", ".join(missing)))
+        return peer
+
+    def members(self, room: str, *names: str, features: Sequence[str] = (), **join: Any) -> list[tuple[Peer, Room]]:
         """Members of a named room of this test's own, in at least this order, with more credit than they need."""
-        wide = {"send_window": GROUP_WINDOW, "recv_window": GROUP_CREDIT, **join}
-        peers = [self.login(name) for name in names]
-        return [(peer, peer.join(self.case.room_name(room), **wide)) for peer in peers]
+        if self.case.settings.level < MANY_CLIENTS:
+            raise NotApplicable(_("it needs named rooms, which are there from {level} on").format(level=MANY_CLIENTS))
+        peers = [self.login_with(name, *features) for name in names]
+        return [(peer, peer.join(self.case.room_name(room), **{**WIDE, **join})) for peer in peers]
+
+    def come_back(self, before: Peer, room: Room, *features: str, **join: Any) -> tuple[Peer, Room]:
+        """The same person goes on where this stay ended, or where `after_seq` says, with much credit."""
+        peer = self.connect_again(before)
+        peer.login(features=sum(FEATURES[feature] for feature in features))
+        return peer, peer.join(room.name, **{"epoch": room.epoch, "after_seq": room.seen_seq, **WIDE, **join})
+
+    def read_log(self, room: Room, name: str = "reader", features: Sequence[str] = ("resume",)) -> tuple[Peer, Room]:
+        """A newcomer to a named room who asks for all that there is, and has got it."""
+        reader = self.login_with(name, *features)
+        log = reader.join(room.name, after_seq=0, **WIDE)
+        reader.barrier()
+        return reader, log
 
     # --- questions and answers ---
 
@@ -197,7 +223,7 @@ class Server:
     @property
     def program(self) -> Program:
         if self.process.program is None:
-            raise NotApplicable("the server is not a process of ours")
+            raise NotApplicable(_("the server is not a process of ours"))
         return self.process.program
 
     def type_line(self, line: str) -> None:
@@ -205,14 +231,14 @@ class Server:
         self.case.transcript.add("the operator", Kind.TYPED, repr(line))
         if not self.program.type_line(line, self.case.seconds()):
             raise Violation(
-                "the server does not read its console",
-                expected="lines on stdin are taken [CON-06]",
-                actual="stdin is closed" if self.program.ended else "stdin is full",
+                _("the server does not read its console"),
+                expected=_("lines on stdin are taken [CON-06]"),
+                actual=_("stdin is closed") if self.program.ended else _("stdin is full"),
                 symptom="console",
             )
 
     def close_stdin(self) -> None:
-        self.case.transcript.add("the operator", Kind.TYPED, "end of file")
+        self.case.transcript.add("the operator", Kind.TYPED, _("end of file"))
         self.program.close_stdin()
 
     def terminate(self) -> None:
@@ -222,8 +248,20 @@ class Server:
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""
         self.expect_end()
+        for wire in self.case.wires:
+            wire.is_killed = True
         self._signal(signal.SIGKILL)
         self.program.wait_end(END_S)
+
+    def lose_data(self) -> None:
+        """Everything in its data folder is gone, the key as well."""
+        self.case.transcript.add("the suite", Kind.PROGRAM, _("empties the server's data folder"))
+        for path in self.process.data.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def descriptors(self) -> int:
+        """How many its processes have open; 0 where nobody tells."""
+        return open_descriptors(self.program.pid)
 
     def freeze(self) -> None:
         """SIGSTOP: its connections stay open, and nobody reads them."""
@@ -233,7 +271,8 @@ class Server:
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
-        self.case.transcript.add("the suite", Kind.PROGRAM, f"sends {number.name} to the server")
+        words = _("sends {signal} to the server").format(signal=number.name)
+        self.case.transcript.add("the suite", Kind.PROGRAM, words)
         self.program.signal(number)
 
     def expect_end(self) -> None:
@@ -245,18 +284,19 @@ class Server:
     def check_alive(self) -> None:
         """The process runs, and no sanitizer has spoken in this test."""
         if self._watched is not None:
-            self._watched.check("the server")
+            self._watched.check(_("the server"))
 
     def expect_exit(self, code: int) -> Ended:
         """Wait until the program has ended with this exit code."""
         self.expect_end()
         ended = self.program.wait_end(self.case.seconds(END_S))
-        self.case.transcript.add("the server", Kind.PROGRAM, f"ends: {ended}" if ended else "still runs")
+        words = _("ends: {how}").format(how=ended) if ended else _("still runs")
+        self.case.transcript.add("the server", Kind.PROGRAM, words)
         if ended is None or ended.code != code:
             raise Violation(
-                f"the server did not end with exit code {code}",
-                expected=f"exit code {code}",
-                actual=str(ended) if ended else f"still running after {self.case.seconds(END_S):.0f} s",
+                _("the server did not end with exit code {code}").format(code=code),
+                expected=_("exit code {code}").format(code=code),
+                actual=str(ended) if ended else still_running(self.case.seconds(END_S)),
                 symptom="crash" if ended and ended.signal_name else "hangs",
             )
         return ended
@@ -276,11 +316,12 @@ class Server:
         self.process.start()
         self.process.retired = True
         self._watched = self.case.watch(self.program)
-        self.case.transcript.add("the suite", Kind.PROGRAM, f"starts the server again on {self.target}")
+        words = _("starts the server again on {address}").format(address=self.target)
+        self.case.transcript.add("the suite", Kind.PROGRAM, words)
 
     def await_time_wait(self) -> None:
         """Wait until a connection of the server's port is in TIME_WAIT: what SO_REUSEADDR is for."""
         deadline = self.case.deadline()
         while not has_time_wait(self.address[1]):
             if time.monotonic() > deadline:
-                raise NotApplicable("this system shows no connection in TIME_WAIT")
+                raise NotApplicable(_("this system shows no connection in TIME_WAIT"))
