@@ -15,6 +15,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from prosa_conformance.language import _
 from prosa_conformance.outcome import UsageError
 
 LEVELS = ("L0", "L1", "L2", "L3", "L4")
@@ -109,7 +110,7 @@ def load(path: Path) -> Implementation:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not TOML: {error}") from error
+        raise UsageError(_("{path}: not TOML: {error}").format(path=path, error=error)) from error
     try:
         return _implementation(table, path.parent.resolve())
     except UsageError as error:
@@ -118,16 +119,16 @@ def load(path: Path) -> Implementation:
 
 def _implementation(table: dict[str, Any], directory: Path) -> Implementation:
     known_keys = {"name", "language", "build", *ROLES, "levels", "features", "answers", "known_failures"}
-    _refuse_unknown("key", table, known_keys)
+    _refuse_unknown(table, known_keys)
     commands = {role: _command(table[role], role) for role in ROLES if role in table}
     if not commands:
-        raise UsageError("at least one of server, client and codec is due")
+        raise UsageError(_("at least one of server, client and codec is due"))
     levels = _list_of(table, "levels", LEVELS)
     if not levels:
-        raise UsageError("levels is due: what the implementation claims")
+        raise UsageError(_("levels is due: what the implementation claims"))
     answers = table.get("answers", "operator")
     if answers not in ANSWERS:
-        raise UsageError(f"answers is one of {', '.join(ANSWERS)}, not {answers!r}")
+        raise UsageError(_("answers is one of {known}, not {value!r}").format(known=", ".join(ANSWERS), value=answers))
     return Implementation(
         name=_text(table, "name") or directory.name,
         directory=directory,
@@ -142,22 +143,23 @@ def _implementation(table: dict[str, Any], directory: Path) -> Implementation:
     )
 
 
-def _refuse_unknown(what: str, table: Mapping[str, Any], known: set[str]) -> None:
+def _refuse_unknown(table: Mapping[str, Any], known: set[str]) -> None:
     unknown = sorted(set(table) - known)
     if unknown:
-        raise UsageError(f"unknown {what} {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        words = _("unknown key {unknown}; known are {known}")
+        raise UsageError(words.format(unknown=", ".join(unknown), known=", ".join(sorted(known))))
 
 
 def _text(table: Mapping[str, Any], key: str) -> str:
     value = table.get(key, "")
     if not isinstance(value, str):
-        raise UsageError(f"{key} is a string")
+        raise UsageError(_("{key} is a string").format(key=key))
     return value
 
 
 def _command(value: object, role: str) -> str:
     if not isinstance(value, str):
-        raise UsageError(f"{role} is a command in one string")
+        raise UsageError(_("{role} is a command in one string").format(role=role))
     return check_command(value, role)
 
 
@@ -166,22 +168,22 @@ def check_command(text: str, role: str) -> str:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise UsageError(f"{role} command {text!r}: {error}") from error
+        raise UsageError(_("{role} command {text!r}: {error}").format(role=role, text=text, error=error)) from error
     if not words:
-        raise UsageError(f"{role} command is empty")
+        raise UsageError(_("{role} command is empty").format(role=role))
     return text
 
 
 def _list_of(table: Mapping[str, Any], key: str, known: tuple[str, ...]) -> tuple[str, ...]:
     values = table.get(key, [])
     if not isinstance(values, list) or any(value not in known for value in values):
-        raise UsageError(f"{key} is a list of {', '.join(known)}")
+        raise UsageError(_("{key} is a list of {known}").format(key=key, known=", ".join(known)))
     return tuple(values)
 
 
 def _known_failure(entry: object) -> KnownFailure:
     if not isinstance(entry, dict) or set(entry) != {"test", "reason"} or not all(entry.values()):
-        raise UsageError("each of known_failures has test and reason")
+        raise UsageError(_("each of known_failures has test and reason"))
     return KnownFailure(str(entry["test"]), str(entry["reason"]))
 
 
@@ -190,14 +192,14 @@ def parse_features(text: str) -> tuple[str, ...]:
     names = tuple(name for name in text.split(",") if name)
     for name in names:
         if name not in FEATURES:
-            raise UsageError(f"--features {name}: there are {', '.join(FEATURES)}")
+            raise UsageError(_("--features {name}: there are {known}").format(name=name, known=", ".join(FEATURES)))
     return names
 
 
 def parse_address(text: str) -> tuple[str, int]:
     """host:port, an IPv6 address in brackets."""
-    host, _, port = text.rpartition(":")
+    host, port = text.rpartition(":")[::2]
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise UsageError(f"{text!r} is not host:port")
+        raise UsageError(_("{text!r} is not host:port").format(text=text))
     return host, int(port)
