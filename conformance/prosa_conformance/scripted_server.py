@@ -388,7 +388,7 @@ class Session(Endpoint):
         """Send a CHECKPOINT; see make_checkpoint."""
         self.send(self.make_checkpoint(seq))
 
-    def make_member(self, event: str, nick: str = "", **changes: Any) -> Frame:
+    def make_member(self, event: str | int, nick: str = "", **changes: Any) -> Frame:
         """A MEMBER of the room: with a nick, of the person with this name."""
         who = {"nick": nick, "member_key": self.key_of(nick)} if nick else {}
         values: dict[str, Any] = {"room_id": self.room.id, "event": event, "at_seq": self.room.head_seq, **who}
