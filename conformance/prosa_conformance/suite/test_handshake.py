@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Chapter 4: the four frames of the handshake, as a server plays its part in them."""
 
+from itertools import combinations
+
 import pytest
 
 from prosa_conformance import codec, crypto
-from prosa_conformance.bracket import bracket
-from prosa_conformance.bugs import flipped, marked
+from prosa_conformance.bracket import bracket, bracket_ready
+from prosa_conformance.bugs import flipped, marked, padded
 from prosa_conformance.clauses import clause, gate, timers
 from prosa_conformance.outcome import Violation
 from prosa_conformance.peer import Peer
@@ -15,6 +17,8 @@ from prosa_conformance.server import Server
 UNKNOWN_FEATURES = 0xFFFFFFF0
 NOT_BELOW_P = (crypto.P + 2).to_bytes(32, "little")
 SHORT_MS = 300
+LONG_MS = 60_000  # nobody waits for it
+ALIKE = 8  # octets of two random nonces that may be the same: more are, once in 10^21 times
 LORIS_OCTETS = 80  # of a HELLO that is longer: ten times handshake_ms, at eight octets in each
 
 
@@ -86,14 +90,20 @@ def test_key_of_the_server_itself(server: Server) -> None:
 # --- 4.2 CHALLENGE ---
 
 
-@clause("AUTH-09", quote="The nonce of CHALLENGE MUST be 32 octets", role="server")
+@clause("AUTH-09", quote="The nonce of CHALLENGE MUST be 32 octets from a cryptographically secure random generator")
 def test_nonce_is_fresh(server: Server) -> None:
-    nonces = []
-    for name in ("alice", "bob", "carol"):
-        peer = greeted(server.connect(name))
-        nonces.append(peer.challenge.need("nonce"))
+    """Also when the HELLO is the same; of two random ones hardly an octet is the same."""
+    hello, nonces = None, []
+    for name in ("alice", "alice-again", "alice-once-more"):
+        peer = server.connect(name)
+        hello = hello or peer.make_hello()
+        peer.hello(hello)
+        nonces.append(peer.expect_challenge().need("nonce"))
         peer.close()
     assert len(set(nonces)) == len(nonces), "two connections got the same nonce in CHALLENGE"
+    for one, other in combinations(nonces, 2):
+        alike = sum(octet == beside for octet, beside in zip(one, other, strict=True))
+        assert alike <= ALIKE, f"{alike} of the 32 octets of two nonces are the same"
 
 
 @clause("AUTH-10", quote="`version` MUST be the highest version that both sides list")
@@ -130,6 +140,22 @@ def test_announced_limits_are_those_asked_for(server: Server) -> None:
     for name, limit in {**LIMITS, **TIMERS}.items():
         number = alice.challenge.number(name)
         assert limit.min <= number <= limit.max, f"{name} is announced as {number}"
+
+
+@timers(max_window=3, max_frame=8192)
+@clause("AUTH-14", quote="MUST be those that the server goes by in this session")
+@clause("CON-02", quote="and go by them")
+def test_server_goes_by_the_limits_that_it_announces(server: Server) -> None:
+    def largest(peer: Peer) -> None:
+        most = peer.challenge.number("max_window")
+        join = padded(peer.make_join(send_window=most + 61), peer.challenge.number("max_frame"))
+        peer.send(join)
+        granted = peer.expect_joined(join).granted
+        assert granted <= most, f"max_window is {most}, and a window of {granted} is granted"
+
+    with bracket_ready(server, largest) as mallory:
+        mallory.send(padded(mallory.make_join(), mallory.challenge.number("max_frame") + 1))
+        mallory.expect_error("TOO_LARGE")
 
 
 # --- 4.3 AUTH and WELCOME ---
@@ -301,3 +327,17 @@ def test_silent_strangers_keep_nobody_out(server: Server) -> None:
     with bracket(server):
         strangers = [server.connect(f"stranger-{number}") for number in range(5)]
         strangers[0].put(b"PR", "two octets of a header")
+
+
+@timers(handshake_ms=LONG_MS)
+@clause("LIM-06", quote="A connection that sends nothing, or sends slowly, MUST NOT keep a server", level="L3")
+def test_patient_strangers_keep_nobody_out(server: Server) -> None:
+    """They stay, and others are served; so are they, at last."""
+    slow, *_ = [server.connect(f"stranger-{number}") for number in range(5)]
+    slow.hello_octets = codec.encode(slow.make_hello())
+    slow.put(slow.hello_octets[:3], "three octets of a HELLO")
+    server.good_session("alice")
+    slow.put(slow.hello_octets[3:], "the rest of the HELLO")
+    slow.expect_challenge()
+    slow.auth()
+    slow.expect_welcome()
