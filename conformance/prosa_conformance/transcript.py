@@ -20,9 +20,9 @@ LONGEST_STEP = 160
 ACTORS = (
     N_("the server"), N_("the client"), N_("the codec"), N_("the operator"), N_("the person"), N_("the suite"),
 )  # fmt: skip
-MOMENTS_AT_START = 20
-MOMENTS_AT_END = 50
-MOST_MARKED = 10
+MOMENTS_AT_START = 14
+MOMENTS_AT_END = 34
+MOST_MARKED = 6
 MOST_OCTETS = 1024  # of one moment without a fault
 
 
