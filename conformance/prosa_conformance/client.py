@@ -14,7 +14,7 @@ from prosa_conformance.contract import NOT_THERE
 from prosa_conformance.language import _
 from prosa_conformance.launch import client_values, spawn
 from prosa_conformance.outcome import Unsupported, Violation
-from prosa_conformance.process import Ended, Program, still_running
+from prosa_conformance.process import Ended, Program, end_symptom, still_running
 from prosa_conformance.transcript import Kind
 
 Event = dict[str, Any]
@@ -73,9 +73,12 @@ class Client:
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """SIGKILL, as the power goes: it has no last word."""
+        """SIGKILL, as the power goes: what it has printed counts, but for a line that was cut."""
         self._signal(signal.SIGKILL)
         self.program.wait_end(self.case.seconds(END_S))
+        while (line := self.program.next_line(0.0)) is not None:
+            if line.endswith("}"):
+                self._take(line)
 
     def _signal(self, number: signal.Signals) -> None:
         words = _("sends {signal} to the client").format(signal=number.name)
@@ -97,6 +100,11 @@ class Client:
                     actual=json.dumps(event, ensure_ascii=False),
                 )
             return event
+
+    def next_event_until(self, deadline: float) -> Event | None:
+        """The next event, or None when none comes before the deadline."""
+        line = self.program.next_line(deadline - time.monotonic())
+        return self._take(line) if line is not None else None
 
     def events_until_end(self) -> list[Event]:
         """All events that are still to come, up to the end of stdout."""
@@ -164,7 +172,7 @@ class Client:
                 _("the client did not end with exit code {code}").format(code=wanted),
                 expected=_("exit code {code}").format(code=wanted),
                 actual=str(ended) if ended else still_running(self.case.seconds(END_S)),
-                symptom="crash" if ended and ended.signal_name else "hangs",
+                symptom=end_symptom(ended),
             )
         return ended
 
