@@ -175,7 +175,6 @@ class View:
         self.last, self.last_seq = room.store.last_of(room.number, session.client_key)
         self.limit_counter = self.last + granted
         self.event: int | None = None  # events that were told; None before the snapshot
-        self.checkpoint_seq = 0
         self.checkpoint_due = True
         self.ack_due = False
         self.answer_seq = 0  # of the answer after whose DELIVER the limit rises

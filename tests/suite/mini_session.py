@@ -107,7 +107,7 @@ class Session(Connection):
         while self.has_space() and self.may_deliver(view):
             view.cursor += 1
             self.send_entry(view.room.entry(view.cursor))
-            if view.cursor == view.replay_end:
+            if self.is_checkpoint_due(view):
                 view.checkpoint_due = True
                 self.tell_checkpoint(view)
         if view.answer_seq and view.cursor >= view.answer_seq:
@@ -141,15 +141,20 @@ class Session(Connection):
         for frame in view.room.snapshot():
             self.send(frame)
 
+    def is_checkpoint_due(self, view: View) -> bool:
+        """AUD-04: behind the last entry of a replay, then behind each multiple of 32."""
+        every = CONSTANTS["checkpoint_interval"]
+        return view.cursor == view.replay_end or (view.cursor > view.replay_end and view.cursor % every == 0)
+
     def tell_checkpoint(self, view: View) -> None:
-        """AUD-04: at JOIN and at the end of a replay, and when 32 more entries are there."""
-        room, every = view.room, CONSTANTS["checkpoint_interval"]
-        if not self.has("audit") or not (view.checkpoint_due or room.head // every > view.checkpoint_seq // every):
+        """The head's, when one is due; before a replay from the boundary of a pruned log that one's, too [AUD-07]."""
+        room = view.room
+        if not self.has("audit") or not view.checkpoint_due:
             return
         if view.cursor < view.start_seq <= view.replay_end and room.oldest > 1:
-            self.send(room.make_checkpoint(room.oldest - 1))  # AUD-07
+            self.send(room.make_checkpoint(room.oldest - 1))
         self.send(room.make_checkpoint(room.head))
-        view.checkpoint_due, view.checkpoint_seq = False, room.head
+        view.checkpoint_due = False
 
     def ack(self, view: View) -> None:
         view.ack_due = False
@@ -216,8 +221,6 @@ class Session(Connection):
         if view.room.name == HOST:
             self.server.settle()
             self.server.ask(view, publish)
-        elif view.last_seq % CONSTANTS["checkpoint_interval"] == 0:
-            self.server.settle()  # a CHECKPOINT states the head [AUD-04]
 
     def take_ack(self, ack: Frame) -> None:
         view = self.check_room(ack)

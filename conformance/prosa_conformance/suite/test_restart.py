@@ -16,38 +16,11 @@ from prosa_conformance.match import describe
 from prosa_conformance.outcome import Violation
 from prosa_conformance.peer import Peer, Room, settle
 from prosa_conformance.process import Ended
+from prosa_conformance.restart import ENDS, End, killed, restart
 from prosa_conformance.server import Server
 
-End = Callable[[Server, Sequence[Peer]], None]
 FAILED = 1  # exit code of a server that cannot have its log
 TALKERS = ("alice", "bob", "carol")
-
-
-def ended_in_order(server: Server, peers: Sequence[Peer]) -> None:
-    server.terminate()
-    see_end(peers)
-    server.expect_exit(0)
-
-
-def killed(server: Server, peers: Sequence[Peer]) -> None:
-    server.kill()
-    see_end(peers)
-
-
-def see_end(peers: Sequence[Peer]) -> None:
-    """All that still comes to these, and they go."""
-    for peer in peers:
-        peer.expect_until_end()
-        peer.close()
-
-
-ENDS: list[End] = [ended_in_order, killed]
-
-
-def restart(server: Server, end: End, stays: Sequence[tuple[Peer, Room]]) -> None:
-    """An end, and the next life."""
-    end(server, [peer for peer, _ in stays])
-    server.start_again()
 
 
 def talk(members: list[tuple[Peer, Room]], count: int) -> None:
