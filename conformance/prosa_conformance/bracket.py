@@ -19,6 +19,7 @@ from prosa_conformance.language import _
 from prosa_conformance.outcome import Violation
 from prosa_conformance.peer import Peer, Room
 from prosa_conformance.server import Server
+from prosa_conformance.spoken import translated
 
 Good = Callable[[Peer], object]
 
@@ -63,7 +64,7 @@ def meanwhile(words: str) -> Iterator[None]:
     try:
         yield
     except Violation as violation:
-        violation.sentence = f"{_(words)}, {_(violation.sentence)}"
+        violation.sentence = f"{translated(words)}, {translated(violation.sentence)}"
         raise
 
 
@@ -86,6 +87,6 @@ def _after(server: Server, peer: Peer) -> None:
         server.good_session("after")
     except Violation as violation:
         words = _("after the fault, a fresh connection is not served: {what}")
-        violation.sentence = words.format(what=_(violation.sentence))
+        violation.sentence = words.format(what=translated(violation.sentence))
         raise
     server.check_alive()

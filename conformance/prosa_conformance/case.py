@@ -15,6 +15,7 @@ from prosa_conformance.language import N_, _
 from prosa_conformance.outcome import Violation
 from prosa_conformance.places import Ports
 from prosa_conformance.process import Program
+from prosa_conformance.spoken import translated
 from prosa_conformance.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Case:
 
     def not_strict(self, note: str) -> None:
         """The text is not kept to the letter, yet harmlessly so: the test passes as non-strict."""
-        self.notes.append(_(note))
+        self.notes.append(translated(note))
 
     def watch(self, program: Program, stderr_mark: int = 0) -> Watched:
         """Look at this program when the test ends; what it said before the mark is not ours."""

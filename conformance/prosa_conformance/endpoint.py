@@ -234,8 +234,9 @@ class Endpoint(Wire):
                 raise self._wrong_frame(frame, [wanted[i] for i in due], missing)
         return [found[index] for index in range(len(wanted))]
 
-    def _due_frame(self, deadline: float, missing: str, passed: list[str], symptom: str = "") -> Frame:
-        """The next frame; without one a violation that says what was missing, after what."""
+    def _due_frame(self, deadline: float, missing: str, passed: list[str], *, refused: bool = False) -> Frame:
+        """The next frame; without one a violation that says what was missing, after what; `refused`: it is an ERROR."""
+        symptom = "accepted" if refused and passed else ""
         before = _(", after {frames}").format(frames=_listed(passed)) if passed else ""
         try:
             frame = self._read_frame(deadline)
@@ -246,10 +247,12 @@ class Endpoint(Wire):
         if frame is None:
             words = _("{subject} ended the connection where {what} was due")
             words = words.format(subject=self.case.subject, what=missing)
-            raise self._violation(words, missing, _end_words(self.end) + before, symptom or "closed")
+            symptom = symptom or ("no-error" if refused else "closed")
+            raise self._violation(words, missing, _end_words(self.end) + before, symptom)
         return frame
 
     def _wrong_frame(self, frame: Frame, wanted: list[Like], missing: str) -> Violation:
+        symptom = "" if frame.name != "ERROR" else "other-error" if wanted[0].name == "ERROR" else "refuses-good"
         octets = codec.encode(frame)
         like = next((one for one in wanted if one.name == frame.name), wanted[0])
         part = like.mismatch(frame)
@@ -262,6 +265,7 @@ class Endpoint(Wire):
             expected=missing,
             actual=describe(frame),
             guilty=mark,
+            symptom=symptom,
         )
 
     def barrier(self, seconds: float | None = None) -> list[Frame]:
@@ -308,7 +312,7 @@ class Endpoint(Wire):
         deadline = self.case.deadline()
         passed: list[str] = []
         while True:
-            frame = self._due_frame(deadline, missing, passed, "accepted" if passed else "")
+            frame = self._due_frame(deadline, missing, passed, refused=True)
             if frame.name == "ERROR":
                 return frame
             if frame.name == "BYE":

@@ -14,6 +14,7 @@ from prosa_conformance.hexdump import hexdump
 from prosa_conformance.hints import hint
 from prosa_conformance.language import _, to_ask_for
 from prosa_conformance.outcome import Failure, Violation
+from prosa_conformance.spoken import translated
 from prosa_conformance.transcript import Kind, mark_of, shortened
 
 STDERR_TAIL = 15
@@ -27,10 +28,10 @@ def explain(case: Case, claims: Sequence[Claim], error: AssertionError) -> Failu
     sentence = violation.sentence if violation else plain(str(error).splitlines()[0] if str(error) else "")
     guilty = (violation.guilty if violation else None) or case.transcript.guilty()
     return Failure(
-        sentence=_(sentence) or _("an assertion without words failed"),
+        sentence=translated(sentence) or _("an assertion without words failed"),
         steps=case.transcript.steps(),
-        expected=shortened(_(violation.expected), LONGEST_VALUE) if violation else "",
-        actual=shortened(_(violation.actual), LONGEST_VALUE) if violation else "",
+        expected=shortened(translated(violation.expected), LONGEST_VALUE) if violation else "",
+        actual=shortened(translated(violation.actual), LONGEST_VALUE) if violation else "",
         hexdump=hexdump(guilty) if guilty else "",
         octets=guilty.octets.hex() if guilty else "",
         guilty=mark_of(guilty),
@@ -47,7 +48,7 @@ def _symptom(case: Case, violation: Violation | None) -> str:
     """A reset that was seen is told before what followed from it."""
     symptom = violation.symptom if violation else ""
     was_reset = any(event.kind is Kind.RESET for event in case.transcript.events)
-    return "reset" if was_reset and symptom in ("closed", "") else symptom
+    return "reset" if was_reset and symptom in ("closed", "no-error", "") else symptom
 
 
 def quoted(claim: Claim) -> str:

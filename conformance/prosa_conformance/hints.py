@@ -11,8 +11,38 @@ HINTS = {
         "(is it in a buffer that nobody flushes, or did send() write a part only?)."
     ),
     "closed": N_(
-        "The program closed the connection. recv() returning 0 means that the other side is done, and an "
-        "exception in the program closes its sockets, too: look at its stderr below."
+        "The program closed the connection. Does it take recv() returning 0, or an answer that it did not expect, for "
+        "the end? An uncaught exception closes the sockets, too: then its last words stand below, as its stderr."
+    ),
+    "no-error": N_(
+        "The refusal has no words: the connection ended, and the ERROR never came. A refusal is ERROR with the code, "
+        "then shutdown(SHUT_WR), then reading until end of file, then close(). Is the ERROR still in a buffer that "
+        "nobody flushed, or did an exception close the socket before it was written?"
+    ),
+    "other-error": N_(
+        "The program does refuse, for another reason: compare the two codes. A check that comes earlier has caught the "
+        "frame, or the code is a constant in the wrong place. The table of codes is in section 7.2."
+    ),
+    "refuses-good": N_(
+        "The program refused what is good: the code, the reason and the clause of its ERROR stand under Actual, and "
+        "what the suite sent stands above as steps. Does the check compare with the right value, and with all octets?"
+    ),
+    "exit-code": N_(
+        "The program ended by itself, with another exit code than the contract has (sections 13.3 and 13.4): where the "
+        "code is decided, give it to exit() or return it from main(). An uncaught exception ends Python with 1."
+    ),
+    "row": N_(
+        "A member gets every entry once, one room_seq after the other. Keep for each member the room_seq that it "
+        "was sent last, and send the next one, and only that; a list that two threads change takes a lock."
+    ),
+    "order": N_(
+        "There is one order for everybody: give room_seq in one place, under one lock, and put the entry into the "
+        "room's log before anybody is sent it. Who sends to all members straight from the thread that received has as "
+        "many orders as threads."
+    ),
+    "forged": N_(
+        "A message is passed on octet for octet as its author signed it: fields that you do not know, too, in their "
+        "order. Who builds it anew from the parts that he understood breaks the signature."
     ),
     "reset": N_(
         "The connection was reset (RST). The usual cause: close() while octets that came were still unread. "
@@ -57,14 +87,16 @@ HINTS = {
         "JOINED and ACK say in limit_counter up to which counter may be sent. Keep what is typed meanwhile in a queue, "
         "and send the next line when an ACK has raised the limit."
     ),
-    "early-end": N_("The program ended while it was still needed: its last words on stderr are below."),
+    "early-end": N_(
+        "The program ended while it was still needed. Its last words on stderr, if it had any, stand below."
+    ),
     "in-use": N_(
         "The port was still taken (EADDRINUSE). Set SO_REUSEADDR before bind(): connections of a former life "
         "stay in TIME_WAIT for a minute."
     ),
     "command": N_("Can you type the command in the folder of prosa.toml? A script needs its interpreter in front."),
     "crash": N_(
-        "The program was ended by a signal or an uncaught exception. SIGSEGV: memory that is not yours; SIGABRT: an "
+        "The program was ended by a signal or by an uncaught exception. SIGSEGV: memory that is not yours; SIGABRT: an "
         "assert or a sanitizer; SIGPIPE: writing to a connection that the other side has closed; ignore it with "
         "signal(SIGPIPE, SIG_IGN) or MSG_NOSIGNAL."
     ),

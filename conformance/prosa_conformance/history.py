@@ -87,10 +87,12 @@ class History:
             seq = frame.number("room_seq")
             if seq < due:
                 words = _("{who} got {message} twice, or too late")
-                yield _at(frame, words.format(who=peer.name, message=self.words(frame)), f"room_seq {due}")
+                words = words.format(who=peer.name, message=self.words(frame))
+                yield _at(frame, words, f"room_seq {due}", symptom="row")
             elif seq > due:
                 words = _("{who} did not get the entry {seq} of {room}")
-                yield _at(frame, words.format(who=peer.name, seq=due, room=room.name), f"room_seq {due}")
+                words = words.format(who=peer.name, seq=due, room=room.name)
+                yield _at(frame, words, f"room_seq {due}", symptom="row")
             due = seq + 1
 
     def _acks(self, peer: Peer, room: Room) -> Iterator[Violation]:
@@ -134,7 +136,7 @@ class History:
             time = entry.frame.number("server_time")
             if time < times:
                 words = _("server_time goes back at the entry {seq}").format(seq=seq)
-                yield _at(entry.frame, words, f"{times}", "server_time")
+                yield _at(entry.frame, words, f"{times}", "server_time", symptom="order")
             times = time
 
     def _disagreement(self, entry: Entry, peer: Peer, frame: Frame) -> Violation:
@@ -143,7 +145,7 @@ class History:
         here = self.words(frame) if is_other else _("other octets of it")
         words = _("the entry {seq} is not the same for all: {there}, {who} got {message}")
         seq = frame.number("room_seq")
-        return _at(frame, words.format(seq=seq, there=there, who=peer.name, message=here), there)
+        return _at(frame, words.format(seq=seq, there=there, who=peer.name, message=here), there, symptom="order")
 
     def _authors(self) -> Iterator[Violation]:
         """Counters without a gap, each message once, and nothing that nobody sent."""
@@ -166,10 +168,10 @@ class History:
         if not sent and entry.author not in self.server_keys:
             words = _("{who} got {message}, and nobody sent that")
             words = words.format(who=entry.witness, message=self.words(entry.frame))
-            yield _at(entry.frame, words, _("what was sent"))
+            yield _at(entry.frame, words, _("what was sent"), symptom="forged")
         elif not crypto.verify_message(entry.frame):
             words = _("{message} does not verify any more").format(message=self.words(entry.frame))
-            yield _at(entry.frame, words, _("its signature"), "author_sig")
+            yield _at(entry.frame, words, _("its signature"), "author_sig", symptom="forged")
 
     def _complete(self) -> Iterator[Violation]:
         """All who are here have all there is; and what was acknowledged is there."""
@@ -221,7 +223,7 @@ def members_of(room: Room) -> Snapshot:
     return count or known
 
 
-def _at(frame: Frame, words: str, expected: str, field: str = "room_seq") -> Violation:
+def _at(frame: Frame, words: str, expected: str, field: str = "room_seq", symptom: str = "") -> Violation:
     value = frame.value(field)
     actual = f"{field} {value}" if isinstance(value, int) else _("another {field}").format(field=field)
-    return Violation(words, expected=expected, actual=actual, guilty=marked(frame, field).guilty)
+    return Violation(words, expected=expected, actual=actual, guilty=marked(frame, field).guilty, symptom=symptom)

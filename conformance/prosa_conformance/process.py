@@ -57,6 +57,13 @@ def still_running(seconds: float) -> str:
     return _("still running after {seconds:g} s").format(seconds=seconds)
 
 
+def end_symptom(ended: Ended | None) -> str:
+    """Which hint fits an end that is not the one that was due."""
+    if ended is None:
+        return "hangs"
+    return "crash" if ended.signal_name else "exit-code"
+
+
 class Program:
     """Started at once, with `env` as its whole environment; `end` must be called (the fixtures see to it)."""
 

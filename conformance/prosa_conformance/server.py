@@ -18,7 +18,7 @@ from prosa_conformance.language import _
 from prosa_conformance.launch import await_ready, server_values, spawn
 from prosa_conformance.outcome import NotApplicable, Unsupported, Violation
 from prosa_conformance.peer import Peer, Room
-from prosa_conformance.process import Ended, Program, still_running
+from prosa_conformance.process import Ended, Program, end_symptom, still_running
 from prosa_conformance.queues import has_time_wait, open_descriptors
 from prosa_conformance.registry import FEATURES, TIMERS
 from prosa_conformance.transcript import Kind
@@ -297,7 +297,7 @@ class Server:
                 _("the server did not end with exit code {code}").format(code=code),
                 expected=_("exit code {code}").format(code=code),
                 actual=str(ended) if ended else still_running(self.case.seconds(END_S)),
-                symptom="crash" if ended and ended.signal_name else "hangs",
+                symptom=end_symptom(ended),
             )
         return ended
 
