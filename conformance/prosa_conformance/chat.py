@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from prosa_conformance import codec
 from prosa_conformance.case import END_S
 from prosa_conformance.client import Client
 from prosa_conformance.codec import Frame
@@ -89,6 +90,18 @@ class Chat:
         self.shake_hands()
         self.join(**joined)
         self.session.replay()
+
+    def expect_again(self, *messages: Frame) -> None:
+        """The client sends these messages once more, in the very same octets."""
+        for message in messages:
+            again = self.session.expect_publish()
+            if codec.encode(again) != codec.encode(message):
+                counter = message.number("counter")
+                raise Violation(
+                    _("message {counter} was sent again with other octets").format(counter=counter),
+                    expected=codec.encode(message).hex(),
+                    actual=codec.encode(again).hex(),
+                )
 
     # --- more than one message ---
 

@@ -55,18 +55,6 @@ def publish(chat: Chat, count: int) -> list[Frame]:
     return [chat.session.expect_publish(text=text) for text in texts]
 
 
-def expect_again(chat: Chat, messages: list[Frame]) -> None:
-    """The very same octets come once more."""
-    for message in messages:
-        again = chat.session.expect_publish()
-        if codec.encode(again) != codec.encode(message):
-            raise Violation(
-                _("message {counter} was sent again with other octets").format(counter=message.number("counter")),
-                expected=codec.encode(message).hex(),
-                actual=codec.encode(again).hex(),
-            )
-
-
 def rejoin(chat: Chat, **joined: object) -> Event:
     """CHALLENGE to JOINED, with these fields; the event about it."""
     chat.shake_hands()
@@ -199,7 +187,7 @@ def test_killed_right_after_it_published(resuming: Chat, start_client: StartClie
     lose(resuming)
     again = resuming.restart(start_client)
     again.resume(granted=WINDOW, last_counter=0)
-    expect_again(again, sent)
+    again.expect_again(*sent)
     again.session.ack()
     again.expect_acked(len(sent))
 
@@ -215,7 +203,7 @@ def test_what_the_server_has_is_not_sent_again(resuming: Chat, start_client: Sta
     again.session.accept_join(granted=2 * WINDOW, last_counter=1)
     again.expect_acked(1)
     again.session.replay()
-    expect_again(again, sent[1:])
+    again.expect_again(*sent[1:])
     new = again.session.expect_publish(text="typed meanwhile")
     assert new.number("counter") == len(sent) + 1, "the new line has not the next number"
 
@@ -228,7 +216,7 @@ def test_sent_again_within_the_limit(resuming: Chat, start_client: StartClient) 
     again = resuming.come_back(start_client)
     again.resume(granted=1, last_counter=0)
     for number, message in enumerate(sent, start=1):
-        expect_again(again, [message])
+        again.expect_again(message)
         early = [frame.name for frame in again.session.barrier() if frame.name == "PUBLISH"]
         assert not early, "the client sent more again than the limit allows"
         again.session.ack(limit=number + 1)
@@ -265,7 +253,7 @@ def test_end_of_file_with_something_pending(resuming: Chat, start_client: StartC
     again = resuming.come_back(start_client)
     again.client.close_stdin()
     again.resume(granted=WINDOW, last_counter=0)
-    expect_again(again, sent)
+    again.expect_again(*sent)
     again.session.ack(limit=2)
     again.session.answer_bye()
     again.client.expect_closed(0)
