@@ -148,11 +148,13 @@ class Server:
         return peer, peer.join(room)
 
     def login_with(self, name: str, *features: str) -> Peer:
-        """The same with these features, which the server has to have."""
+        """The same with these features active: what the subject declares has to be there, what it does not, may."""
         peer = self.login(name, features=sum(FEATURES[feature] for feature in features))
-        missing = [feature for feature in features if not peer.challenge.number("features") & FEATURES[feature]]
+        missing = {feature for feature in features if not peer.challenge.number("features") & FEATURES[feature]}
         if missing:
-            raise Unsupported(_("CHALLENGE does not offer {features}").format(features=", ".join(missing)))
+            is_declared = missing & set(self.case.settings.subject.features)
+            words = _("CHALLENGE does not offer {features}").format(features=", ".join(sorted(missing)))
+            raise Unsupported(words) if is_declared else NotApplicable(words)
         return peer
 
     def members(self, room: str, *names: str, features: Sequence[str] = (), **join: Any) -> list[tuple[Peer, Room]]:

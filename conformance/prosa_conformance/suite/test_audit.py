@@ -11,7 +11,7 @@ from prosa_conformance.clauses import clause
 from prosa_conformance.codec import Frame
 from prosa_conformance.history import judge
 from prosa_conformance.match import Like, describe
-from prosa_conformance.outcome import NotApplicable, Unsupported
+from prosa_conformance.outcome import Unsupported
 from prosa_conformance.peer import Peer, Room, settle
 from prosa_conformance.registry import CONSTANTS, FEATURES
 from prosa_conformance.restart import ENDS
@@ -35,11 +35,8 @@ def only_with_audit(peer: Peer) -> None:
 
 
 def join_again(server: Server, room: Room, name: str, after_seq: int, **join: object) -> tuple[Peer, Room]:
-    """A newcomer who is replayed what comes after `after_seq`."""
-    peer = server.login(name, features=AUDIT | FEATURES["resume"])
-    only_with_audit(peer)
-    if not peer.challenge.number("features") & FEATURES["resume"]:
-        raise NotApplicable("the server does not offer resume, so nothing is replayed")
+    """A newcomer who is replayed what comes after `after_seq`; not applicable without `resume`."""
+    peer = server.login_with(name, "audit", "resume")
     return peer, peer.join(room.name, **{"epoch": room.epoch, "after_seq": after_seq, **WIDE, **join})
 
 
