@@ -39,6 +39,15 @@ EPILOG = N_("""exit codes: 0 conforms; 1 violates the protocol; 2 wrong words, o
 3 the implementation did not start; 4 the suite itself broke""")
 
 
+# What argparse itself says, and looks up as we do.
+ARGPARSE = (
+    N_("usage: "), N_("options"), N_("show this help message and exit"), N_("argument %(argument_name)s: %(message)s"),
+    N_("expected one argument"), N_("unrecognized arguments: %s"), N_("invalid %(type)s value: %(value)r"),
+    N_("invalid choice: %(value)r (choose from %(choices)s)"), N_("ambiguous option: %(option)s could match %(matches)s"),
+    N_("ignored explicit argument %r"),
+)  # fmt: skip
+
+
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]
         raise UsageError(message)
@@ -78,6 +87,8 @@ def parser() -> Parser:
     tests.add_argument("--test", metavar="NAME", default="", help=_("the one test of this name"))
     tests.add_argument("--list", action="store_true", help=_("list the tests and run none"))
     how = words.add_argument_group(_("how"))
+    how.add_argument("--jobs", type=int, metavar="N", help=_("how many processes run tests (default: at most 4)"))
+    how.add_argument("--stop-first", action="store_true", help=_("the first failure that counts ends the run"))
     how.add_argument("--seed", type=int, help=_("of everything random (default: a new one, printed)"))
     how.add_argument(
         "--time-scale",
@@ -151,6 +162,11 @@ def build(subject: Implementation) -> str:
     return "" if done.returncode == 0 else f"{subject.build}: {Ended(done.returncode)}\n{done.stdout[-2000:]}"
 
 
+def default_jobs() -> int:
+    """Most of a test's time is waiting; but it must not wait for the other tests."""
+    return min(4, 2 * (os.cpu_count() or 1))
+
+
 def main(argv: Sequence[str]) -> int:
     """One of the exit codes of outcome.Exit, whatever happens."""
     terminal = Terminal(sys.stdout)
@@ -169,6 +185,8 @@ def _main(argv: Sequence[str], terminal: Terminal) -> int:
         options = parser().parse_args(argv)
         if options.time_scale <= 0:
             raise UsageError(_("--time-scale is above 0"))
+        if options.jobs is not None and options.jobs < 1:
+            raise UsageError(_("--jobs is above 0"))
         subject = implementation(options)
         level = options.level or max(subject.levels, default="L1")
         chosen = selection(options, subject, level)
@@ -178,7 +196,8 @@ def _main(argv: Sequence[str], terminal: Terminal) -> int:
     seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
     with tempfile.TemporaryDirectory(prefix="prosa-conformance-") as folder:
         settings = Settings(subject, Path(folder), level, seed, options.time_scale, Ports(secrets.randbelow(1 << 16)))
-        run = Run(settings, chosen, options.strict, options.report, terminal)
+        jobs = 1 if options.test or subject.connect else options.jobs or default_jobs()
+        run = Run(settings, chosen, options.strict, options.report, terminal, jobs, options.stop_first)
         if options.list:
             return run.list_tests()
         if not options.test and (trouble := build(subject)):

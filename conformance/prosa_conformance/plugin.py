@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""The pytest plugin: which tests run, and what each one's end means.
+"""The pytest plugin: which tests run, where, and what each one's end means.
 
 pytest collects and runs; verdicts, counting and words are ours. A test that pytest itself would
 skip, or that raises anything but the exceptions of outcome.py, is a fault of the suite.
+
+With several jobs the gates still run in this process; the other tests are shared out to forked workers,
+each with its own servers, ports and folders. Results are told in the order of the tests all the same.
 """
 
 from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from multiprocessing.connection import Connection
 from typing import Any
 
 import pytest
@@ -20,6 +24,7 @@ from prosa_conformance import explain, pcap
 from prosa_conformance.case import Case, Settings
 from prosa_conformance.clauses import GATE_MARK, MARK, TIMERS_MARK, Claim, faults, level_of, role_of
 from prosa_conformance.contract import FEATURES, LEVELS
+from prosa_conformance.language import N_, _
 from prosa_conformance.outcome import (
     Failure,
     Inconclusive,
@@ -30,6 +35,7 @@ from prosa_conformance.outcome import (
     Verdict,
     Violation,
 )
+from prosa_conformance.workers import Queue, share_out
 
 MOST_STEPS = 10  # of a test that passed
 
@@ -37,6 +43,8 @@ RUNNER = pytest.StashKey["Runner"]()
 CASE = pytest.StashKey[Case]()
 CARD = pytest.StashKey["Card"]()
 ERRORS = pytest.StashKey[list[BaseException]]()
+TOLD = pytest.StashKey["Told"]()
+NOT_RUN = N_("not run, as the first failure ends the run")
 
 
 @dataclass(frozen=True)
@@ -67,20 +75,34 @@ class Card:
         return any(fnmatchcase(claim.id, pattern) for claim in self.claims for pattern in patterns.split(","))
 
 
+@dataclass(frozen=True)
+class Told:
+    """What one test has come to, as a worker tells it."""
+
+    result: Result
+    capture: list[pcap.Conversation]
+    harness_errors: list[str]
+
+
 @dataclass(eq=False)
 class Runner:
-    """One run's plugin object. `report` is told each result as it comes."""
+    """One run's plugin object. `begin` says whether the collected tests are to run; `report` is told each
+    result in the order of the tests, `count` how many have come to their end."""
 
     settings: Settings
     selection: Selection
     strict: bool
+    begin: Callable[[], bool]
     report: Callable[[Result], None]
-    results: list[Result] = field(default_factory=list)
+    count: Callable[[int, int], None]
+    jobs: int = 1
+    stop_first: bool = False
     harness_errors: list[str] = field(default_factory=list)
     collected: list[pytest.Item] = field(default_factory=list)
     captures: dict[str, list[pcap.Conversation]] = field(default_factory=dict)
+    _ended: dict[int, Result] = field(default_factory=dict)
+    _reported: int = 0
     _failed_gates: dict[str, str] = field(default_factory=dict)
-    _all_seen: int = 0
 
     # --- collection ---
 
@@ -131,6 +153,86 @@ class Runner:
 
     # --- running ---
 
+    @property
+    def results(self) -> list[Result]:
+        """In the order of the tests."""
+        return [self._ended[number] for number in sorted(self._ended)]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if self.harness_errors or not self.collected or not self.begin():
+            return True
+        here = sum(item.stash[CARD].is_gate for item in self.collected) if self.jobs > 1 else len(self.collected)
+        self._run_here(self.collected[:here])
+        self._run_in_workers(session, range(here, len(self.collected)))
+        return True
+
+    def _run_here(self, items: Sequence[pytest.Item]) -> None:
+        for number, item in enumerate(items):
+            if self._is_stopped:
+                self._leave_out(number)
+            else:
+                self._take(number, self._run(item, items[number + 1] if number + 1 < len(items) else None))
+
+    def _run_in_workers(self, session: pytest.Session, numbers: Sequence[int]) -> None:
+        """This process only listens; nothing runs in it that a worker could take for its own."""
+        queue = Queue((number, _kind(self.collected[number])) for number in numbers)
+
+        def work(worker: int, line: Connection) -> None:
+            self.settings = self.settings.share(worker, self.jobs)
+            try:
+                while True:
+                    line.send(self._run(self.collected[line.recv()], session))
+            finally:
+                session.config.hook.pytest_sessionfinish(session=session, exitstatus=pytest.ExitCode.OK)
+
+        def take(number: int, told: object) -> None:
+            self._take(number, told if isinstance(told, Told) else self._lost(number))
+            if self._is_stopped:
+                leave_out()
+
+        def leave_out() -> None:
+            for number in queue.clear():
+                self._leave_out(number)
+
+        if self._is_stopped:
+            leave_out()
+        share_out(queue, min(self.jobs, len(queue)), work, take)
+
+    def _run(self, item: pytest.Item, following: pytest.Item | pytest.Session | None) -> Told:
+        """Run one test in this process; what it shares with `following` lives on."""
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        return item.stash[TOLD]
+
+    def _take(self, number: int, told: Told) -> None:
+        """Keep what a test has come to, and report what is next in order."""
+        result, card = told.result, self.collected[number].stash[CARD]
+        if told.capture:
+            self.captures[result.test] = told.capture
+        self.harness_errors += told.harness_errors
+        if card.is_gate and result.verdict is Verdict.FAIL:
+            self._failed_gates.setdefault(card.role, result.test)
+        self._end(number, result)
+
+    def _end(self, number: int, result: Result) -> None:
+        self._ended[number] = result
+        while self._reported in self._ended:
+            self.report(self._ended[self._reported])
+            self._reported += 1
+        self.count(len(self._ended), len(self.collected))
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self.stop_first and any(result.counts_against for result in self._ended.values())
+
+    def _leave_out(self, number: int) -> None:
+        self._end(number, self._result(self.collected[number], Verdict.SKIPPED, _(NOT_RUN)))
+
+    def _lost(self, number: int) -> Told:
+        reason = _("the process that ran it has ended in the middle of it")
+        result = self._result(self.collected[number], Verdict.INCONCLUSIVE, reason)
+        return Told(result, [], [f"{result.test}: {reason}"])
+
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         card = item.stash[CARD]
         item.stash[CASE] = Case(self.settings, test_name(item), card.role)
@@ -163,18 +265,12 @@ class Runner:
         outcome = yield
         if outcome.excinfo is not None:
             return  # interrupted: a test that has not come to its end has no verdict
-        result = self._judge(item, time.monotonic() - started)
-        self.results.append(result)
-        self._capture(item)
-        if item.stash[CARD].is_gate and result.verdict is Verdict.FAIL:
-            self._failed_gates.setdefault(item.stash[CARD].role, result.test)
-        self.report(result)
-
-    def _capture(self, item: pytest.Item) -> None:
-        side = "client" if item.stash[CARD].role == "server" else "server"
-        made = pcap.of_transcript(item.stash[CASE].transcript.events, side)
-        if made:
-            self.captures[test_name(item)] = made
+        errors: list[str] = []
+        result = self._judge(item, time.monotonic() - started, errors)
+        side = "client" if result.role == "server" else "server"
+        capture = pcap.of_transcript(item.stash[CASE].transcript.events, side)
+        item.stash[TOLD] = Told(result, capture, errors)
+        del item.stash[CASE]  # its octets, which nobody needs any more
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         if call.excinfo is not None:
@@ -186,24 +282,22 @@ class Runner:
 
     # --- judging ---
 
-    def _judge(self, item: pytest.Item, seconds: float) -> Result:
+    def _result(self, item: pytest.Item, verdict: Verdict, reason: str = "") -> Result:
+        card = item.stash[CARD]
+        clauses = tuple(claim.id for claim in card.claims)
+        return Result(test_name(item), clauses, card.role, card.level, verdict, 0.0, reason)
+
+    def _judge(self, item: pytest.Item, seconds: float, harness_errors: list[str]) -> Result:
         card, case, errors = item.stash[CARD], item.stash[CASE], item.stash[ERRORS]
-        result = Result(
-            test=test_name(item),
-            clauses=tuple(claim.id for claim in card.claims),
-            role=card.role,
-            level=card.level,
-            verdict=Verdict.PASS,
-            seconds=seconds,
-            notes=list(case.notes),
-        )
+        result = self._result(item, Verdict.PASS)
+        result.seconds, result.notes = seconds, list(case.notes)
         error = _weightiest(errors)
         if error is None:
             self._judge_end(result, case, card)
         elif isinstance(error, AssertionError):
             self._fail(result, explain.explain(case, card.claims, _joined(error, errors)))
         else:
-            self._judge_other(result, error, card)
+            self._judge_other(result, error, card, harness_errors)
         if result.failure is None:
             result.steps = case.transcript.steps(MOST_STEPS)
         self._apply_known_failures(result)
@@ -218,7 +312,7 @@ class Runner:
             error = Violation(f"not to the letter: {result.reason}")
             self._fail(result, explain.explain(case, card.claims, error))
 
-    def _judge_other(self, result: Result, error: BaseException, card: Card) -> None:
+    def _judge_other(self, result: Result, error: BaseException, card: Card, harness_errors: list[str]) -> None:
         result.reason = str(error)
         match error:
             case Unsupported():
@@ -236,7 +330,7 @@ class Runner:
                 result.reason = f"the suite itself failed: {type(error).__name__}: {error}"
                 trace = "".join(traceback.format_exception(error))
                 result.failure = Failure(result.reason, traceback=trace)
-                self.harness_errors.append(f"{result.test}: {result.reason}\n{trace}")
+                harness_errors.append(f"{result.test}: {result.reason}\n{trace}")
 
     def _fail(self, result: Result, failure: Failure) -> None:
         result.verdict = Verdict.FAIL
@@ -257,6 +351,13 @@ def matches(pattern: str, result: Result) -> bool:
 def test_name(item: pytest.Item) -> str:
     """The name by which people call a test: file and function, without folders."""
     return f"{item.path.stem.removeprefix('test_')}::{item.name.removeprefix('test_')}"
+
+
+def _kind(item: pytest.Item) -> Hashable:
+    """Tests of one kind share a program; most others have one of their own."""
+    if "server" in item.fixturenames:  # type: ignore[attr-defined]
+        return tuple(sorted(item.stash[CARD].timers.items()))
+    return "codec" if "codec_program" in item.fixturenames else item.nodeid  # type: ignore[attr-defined]
 
 
 def default_role(item: pytest.Item) -> str:

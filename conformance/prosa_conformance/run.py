@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""One run: preflight, pytest in this process, the reports, and the exit code."""
+"""One run: preflight, pytest, the reports, and the exit code."""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,12 +30,14 @@ class Run:
     strict: bool
     report: Path
     terminal: Terminal
+    jobs: int = 1
+    stop_first: bool = False
     results: list[Result] = field(default_factory=list)
 
     def list_tests(self) -> int:
         """Print what would run."""
-        runner = self._runner()
-        code = self._pytest(runner, "--collect-only")
+        runner = self._runner(lambda: False)
+        code = self._pytest(runner)
         if code is not None:
             return code
         for item in runner.collected:
@@ -47,23 +50,19 @@ class Run:
         """Run the chosen tests and tell about them."""
         started = time.monotonic()
         reports.clear(self.report)
-        runner = self._runner()
-        code = self._pytest(runner, "--collect-only")
-        if code is None:
-            code = self._untested_level(runner)
-        if code is not None:
-            return code
-        self.terminal.header(self.settings, len(runner.collected), self.selection.roles)
-        trouble = preflight.check(self.settings, self.selection.roles)
-        if trouble is not None:
-            self.terminal.problem(f"the implementation did not start, and no test was run.\n\n{explain.text(trouble)}")
-            self.results = [
-                Result("preflight", (), "contract", "", Verdict.FAIL, 0.0, trouble.sentence, failure=trouble)
-            ]
-            self._write_reports(time.monotonic() - started, Exit.NOT_STARTED, runner)
-            return Exit.NOT_STARTED
-        runner = self._runner()
+        refused: list[int] = []
+
+        def begin() -> bool:
+            code = self._untested_level(runner) or self._not_started(runner)
+            refused.extend([code] if code else [])
+            return not refused
+
+        runner = self._runner(begin)
         code = self._pytest(runner)
+        if Exit.NOT_STARTED in refused:
+            self._write_reports(time.monotonic() - started, Exit.NOT_STARTED, runner)
+        if refused or (code is not None and not runner.results):
+            return refused[0] if refused else code or Exit.HARNESS
         self.results = [*runner.results, *self._promises_not_kept(runner.results)]
         seconds = time.monotonic() - started
         verdict = self._exit_code(runner) if code is None else code
@@ -75,10 +74,12 @@ class Run:
 
     # --- pytest ---
 
-    def _runner(self) -> Runner:
-        return Runner(self.settings, self.selection, self.strict, self.terminal.progress)
+    def _runner(self, begin: Callable[[], bool]) -> Runner:
+        tell = self.terminal
+        jobs, stop_first = self.jobs, self.stop_first
+        return Runner(self.settings, self.selection, self.strict, begin, tell.progress, tell.count, jobs, stop_first)
 
-    def _pytest(self, runner: Runner, *more: str) -> int | None:
+    def _pytest(self, runner: Runner) -> int | None:
         """None when tests were collected (and run); else the exit code of the whole run."""
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         os.environ.pop("PYTEST_ADDOPTS", None)  # of the person's own tests
@@ -87,20 +88,30 @@ class Run:
             words += ["-p", f"no:{plugin}"]
         if self.selection.keyword:
             words += ["-k", self.selection.keyword]
-        code = pytest.main([*words, *more], plugins=[runner])
+        code = pytest.main(words, plugins=[runner])
         if code == pytest.ExitCode.INTERRUPTED and not runner.harness_errors:
             self.terminal.problem("interrupted")
             return Exit.HARNESS
         if code == pytest.ExitCode.USAGE_ERROR:
             self.terminal.problem(f"pytest does not understand -k {self.selection.keyword!r}")
             return Exit.USAGE
-        if more and runner.harness_errors:
+        if runner.harness_errors and not runner.results:
             self.terminal.harness_errors(runner.harness_errors)
             return Exit.HARNESS
         if not runner.collected:
             self.terminal.problem("no test selected")
             return Exit.USAGE
         return None
+
+    def _not_started(self, runner: Runner) -> int | None:
+        """The header, and what the preflight has to say."""
+        self.terminal.header(self.settings, len(runner.collected), self.selection.roles)
+        trouble = preflight.check(self.settings, self.selection.roles)
+        if trouble is None:
+            return None
+        self.terminal.problem(f"the implementation did not start, and no test was run.\n\n{explain.text(trouble)}")
+        self.results = [Result("preflight", (), "contract", "", Verdict.FAIL, 0.0, trouble.sentence, failure=trouble)]
+        return Exit.NOT_STARTED
 
     def _untested_level(self, runner: Runner) -> int | None:
         """A level without any test of its own cannot be conformed to."""

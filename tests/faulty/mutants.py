@@ -124,7 +124,7 @@ def command(fault: Fault, time_scale: str) -> list[str]:
     words = [sys.executable, "-m", "prosa_conformance", "--lang", "en", *fault.subject]
     words += [COMMANDS[fault.role], shlex.join(start)]
     words += ["--level", fault.level, "--features", ",".join(fault.features), "--only", ",".join(fault.clauses)]
-    return [*words, "--strict", "--time-scale", time_scale, "--seed", "1"]
+    return [*words, "--strict", "--time-scale", time_scale, "--seed", "1", "--jobs", "1"]
 
 
 def read_result(fault: Fault, result: dict[str, Any]) -> Seen:
