@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import pytest
 
 from prosa_conformance.contract import FEATURES, LEVELS, ROLES
+from prosa_conformance.language import N_
 from prosa_conformance.places import PACKAGE
 
 MARK = "clause"
@@ -26,10 +27,10 @@ TIMERS_MARK = "timers"
 GATE_MARK = "gate"
 # What a test may need beyond a connection, and what it means.
 NEEDS = {
-    "operator": "an operator's console on stdin that answers questions",
-    "answers": "a server that answers: by its operator or by itself",
-    "stdin": "the program's stdin",
-    "process": "a process of our own: signals, exit codes, a restart",
+    "operator": N_("an operator's console on stdin that answers questions"),
+    "answers": N_("a server that answers: by its operator or by itself"),
+    "stdin": N_("the program's stdin"),
+    "process": N_("a process of our own: signals, exit codes, a restart"),
 }
 Test = TypeVar("Test", bound=Callable[..., Any])
 

@@ -22,7 +22,7 @@ import pytest
 
 from prosa_conformance import explain, pcap
 from prosa_conformance.case import Case, Settings
-from prosa_conformance.clauses import GATE_MARK, MARK, TIMERS_MARK, Claim, faults, level_of, role_of
+from prosa_conformance.clauses import GATE_MARK, MARK, NEEDS, TIMERS_MARK, Claim, faults, level_of, role_of
 from prosa_conformance.contract import FEATURES, LEVELS
 from prosa_conformance.language import N_, _
 from prosa_conformance.outcome import (
@@ -35,6 +35,7 @@ from prosa_conformance.outcome import (
     Verdict,
     Violation,
 )
+from prosa_conformance.spoken import translated
 from prosa_conformance.workers import Queue, share_out
 
 MOST_STEPS = 10  # of a test that passed
@@ -238,14 +239,15 @@ class Runner:
         item.stash[CASE] = Case(self.settings, test_name(item), card.role)
         gate = self._failed_gates.get(card.role)
         if gate is not None:
-            raise SkippedBecause(f"{gate} failed")
+            raise SkippedBecause(_("{test} failed").format(test=gate))
         if not self.settings.subject.has(card.role):
-            raise NotApplicable(f"there is no {card.role} to test")
+            raise NotApplicable(_("there is no {role} to test").format(role=card.role))
         missing = sorted(need for need in card.needs if not self._can(need))
         if missing:
-            raise NotApplicable(f"it needs {', '.join(missing)}")
+            raise NotApplicable(_("it needs {what}").format(what=", ".join(_(NEEDS[need]) for need in missing)))
         if card.timers and self.settings.subject.connect is not None:
-            raise NotApplicable(f"it needs a server that was started with {', '.join(card.timers)}")
+            words = _("it needs a server that was started with {timers}")
+            raise NotApplicable(words.format(timers=", ".join(card.timers)))
 
     def _can(self, need: str) -> bool:
         subject = self.settings.subject
@@ -309,16 +311,17 @@ class Runner:
         result.verdict = Verdict.NON_STRICT
         result.reason = "; ".join(case.notes)
         if self.strict:
-            error = Violation(f"not to the letter: {result.reason}")
+            error = Violation(_("not to the letter: {reason}").format(reason=result.reason))
             self._fail(result, explain.explain(case, card.claims, error))
 
     def _judge_other(self, result: Result, error: BaseException, card: Card, harness_errors: list[str]) -> None:
-        result.reason = str(error)
+        result.reason = translated(str(error))
         match error:
             case Unsupported():
                 result.verdict = Verdict.UNSUPPORTED
                 if card.level in LEVELS or card.level in self.settings.subject.features:
-                    self._fail(result, Failure(f"{card.level} was asked for, and: {error}"))
+                    words = _("{level} was asked for, and: {reason}")
+                    self._fail(result, Failure(words.format(level=card.level, reason=result.reason)))
             case NotApplicable():
                 result.verdict = Verdict.NOT_APPLICABLE
             case SkippedBecause():
@@ -327,7 +330,8 @@ class Runner:
                 result.verdict = Verdict.INCONCLUSIVE
             case _:
                 result.verdict = Verdict.INCONCLUSIVE
-                result.reason = f"the suite itself failed: {type(error).__name__}: {error}"
+                words = _("the suite itself failed: {kind}: {error}")
+                result.reason = words.format(kind=type(error).__name__, error=error)
                 trace = "".join(traceback.format_exception(error))
                 result.failure = Failure(result.reason, traceback=trace)
                 harness_errors.append(f"{result.test}: {result.reason}\n{trace}")
@@ -380,5 +384,6 @@ def _joined(error: AssertionError, errors: Sequence[BaseException]) -> Assertion
     if last is error or not isinstance(last, Violation):
         return error
     first = error.sentence if isinstance(error, Violation) else str(error)
-    last.sentence = f"{last.sentence}; first noticed as: {first}"
+    words = _("{what}; first noticed as: {first}")
+    last.sentence = words.format(what=translated(last.sentence), first=translated(first))
     return last

@@ -14,6 +14,7 @@ import pytest
 from prosa_conformance import explain, preflight, reports
 from prosa_conformance.case import Settings
 from prosa_conformance.contract import FEATURES, KnownFailure
+from prosa_conformance.language import _
 from prosa_conformance.outcome import Exit, Failure, Result, Verdict
 from prosa_conformance.places import SUITE
 from prosa_conformance.plugin import CARD, Runner, Selection, matches, test_name
@@ -90,16 +91,17 @@ class Run:
             words += ["-k", self.selection.keyword]
         code = pytest.main(words, plugins=[runner])
         if code == pytest.ExitCode.INTERRUPTED and not runner.harness_errors:
-            self.terminal.problem("interrupted")
+            self.terminal.problem(_("interrupted"))
             return Exit.HARNESS
         if code == pytest.ExitCode.USAGE_ERROR:
-            self.terminal.problem(f"pytest does not understand -k {self.selection.keyword!r}")
+            unclear = _("pytest does not understand -k {expression!r}")
+            self.terminal.problem(unclear.format(expression=self.selection.keyword))
             return Exit.USAGE
         if runner.harness_errors and not runner.results:
             self.terminal.harness_errors(runner.harness_errors)
             return Exit.HARNESS
         if not runner.collected:
-            self.terminal.problem("no test selected")
+            self.terminal.problem(_("no test selected"))
             return Exit.USAGE
         return None
 
@@ -109,7 +111,8 @@ class Run:
         trouble = preflight.check(self.settings, self.selection.roles)
         if trouble is None:
             return None
-        self.terminal.problem(f"the implementation did not start, and no test was run.\n\n{explain.text(trouble)}")
+        words = _("the implementation did not start, and no test was run.")
+        self.terminal.problem(f"{words}\n\n{explain.text(trouble)}")
         self.results = [Result("preflight", (), "contract", "", Verdict.FAIL, 0.0, trouble.sentence, failure=trouble)]
         return Exit.NOT_STARTED
 
@@ -120,7 +123,8 @@ class Run:
         level = self.settings.level
         if any(item.stash[CARD].level == level for item in runner.collected):
             return None
-        self.terminal.problem(f"no test selected: there is none of {level} for {', '.join(self.selection.roles)}")
+        words = _("no test selected: there is none of {level} for {roles}")
+        self.terminal.problem(words.format(level=level, roles=", ".join(self.selection.roles)))
         return Exit.USAGE
 
     # --- judging the whole ---
@@ -133,7 +137,7 @@ class Run:
         if runner.harness_errors or any(result.verdict is Verdict.INCONCLUSIVE for result in self.results):
             return Exit.HARNESS
         if not any(result.verdict in SHOWING for result in self.results):
-            self.terminal.problem("of the selected tests none could be run here")
+            self.terminal.problem(_("of the selected tests none could be run here"))
             return Exit.USAGE
         return Exit.CONFORMS
 
@@ -154,17 +158,20 @@ class Run:
         meant = [result for result in results if matches(known.pattern, result)]
         whole = self.selection.whole and self.settings.level == max(self.settings.subject.levels)
         if not meant and whole:
-            return f"the known failure {known.pattern!r} matches no test; take it out of prosa.toml"
+            words = _("the known failure {pattern!r} matches no test; take it out of prosa.toml")
+            return words.format(pattern=known.pattern)
         ran = [result for result in meant if result.verdict in SHOWING]
         if ran and not any(result.verdict is Verdict.FAIL for result in ran):
-            return f"the known failure {known.pattern!r} passes; take it out of prosa.toml"
+            words = _("the known failure {pattern!r} passes; take it out of prosa.toml")
+            return words.format(pattern=known.pattern)
         return ""
 
     def _declared_fault(self, name: str, results: list[Result]) -> str:
-        kind = "feature" if name in FEATURES else "level"
         if any(result.level == name and result.verdict in SHOWING for result in results):
             return ""
-        return f"the {kind} {name} is declared in prosa.toml, but none of its tests was run"
+        feature = _("the feature {name} is declared in prosa.toml, but none of its tests was run")
+        level = _("the level {name} is declared in prosa.toml, but none of its tests was run")
+        return (feature if name in FEATURES else level).format(name=name)
 
     def _write_reports(self, seconds: float, code: int, runner: Runner) -> None:
         outcome = Outcome(
@@ -179,8 +186,9 @@ class Run:
         try:
             trouble = reports.write(self.report, outcome)
         except OSError as error:
-            trouble = f"the report could not be written: {error}"
+            trouble = _("the report could not be written: {error}").format(error=error)
         if trouble:
             self.terminal.problem(trouble)
         else:
-            self.terminal.say(f"Report: {self.report}/report.html, beside it junit.xml, result.json and pcap/")
+            words = _("Report: {page}, beside it junit.xml, result.json and pcap/")
+            self.terminal.say(words.format(page=self.report / "report.html"))
