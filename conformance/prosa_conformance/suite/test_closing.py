@@ -7,18 +7,30 @@ import pytest
 
 from prosa_conformance import codec
 from prosa_conformance.bracket import bracket, bracket_joined, bracket_ready
-from prosa_conformance.bugs import Faulty, flipped, marked, truncated, with_fields
-from prosa_conformance.clauses import clause
+from prosa_conformance.bugs import Faulty, flipped, marked, tag_zero, truncated, with_fields
+from prosa_conformance.clauses import clause, timers
 from prosa_conformance.codec import Frame
+from prosa_conformance.match import ABSENT
 from prosa_conformance.peer import Peer
 from prosa_conformance.registry import CODES, FRAMES
 from prosa_conformance.server import Server
 from prosa_conformance.transcript import Kind
 
+LINGER_MS = 500
+PATIENT_MS = 60_000  # nobody waits for it
+
 
 def error(code: int | str) -> Frame:
     number = CODES[code].number if isinstance(code, str) else code
     return codec.frame("ERROR", code=number, reason="said by the suite")
+
+
+def ask(server: Server, name: str) -> tuple[Peer, Frame]:
+    """A client whose question is pending."""
+    peer, room = server.joined(name)
+    question = peer.publish(room, f"{name} asks")
+    peer.expect_own(question)
+    return peer, question
 
 
 # --- 7.1 saying goodbye ---
@@ -88,11 +100,52 @@ def test_sigterm_says_shutdown(fresh_server: Server) -> None:
     fresh_server.expect_exit(0)
 
 
+@timers(linger_ms=PATIENT_MS)
+@clause("END-01", quote="and read on until the peer's BYE or end of file has come", role="server", needs=["process"])
+def test_server_reads_on_behind_its_goodbye(fresh_server: Server) -> None:
+    alice, _ = fresh_server.joined("alice")
+    fresh_server.terminate()
+    alice.expect("BYE", code="SHUTDOWN")
+    alice.expect_closed()
+    for number in range(2):  # a connection that is gone answers the first with a reset, and the second finds it so
+        alice.put(codec.encode(codec.frame("PING", opaque=b"%d" % number)), "a PING behind the end of the stream")
+        alice.wait_read()
+    assert not alice.was_reset, "the connection was reset: the server closed long before its linger_ms"
+    alice.bye()
+    alice.half_close()
+    fresh_server.expect_exit(0)
+
+
+@timers(linger_ms=LINGER_MS)
 @clause("END-10", quote="end with exit code 0", needs=["process"])
 def test_sigterm_with_a_client_that_never_answers(fresh_server: Server) -> None:
     alice = fresh_server.login("alice")
     fresh_server.terminate()
     alice.expect("BYE", code="SHUTDOWN")
+    fresh_server.expect_exit(0)
+
+
+@timers(linger_ms=LINGER_MS)
+@pytest.mark.parametrize("code", ["NORMAL", "SHUTDOWN"])
+@clause("END-08", quote="MUST send BYE NORMAL to all clients", level="L3", needs=["stdin", "process"])
+@clause("END-10", quote="MUST send BYE SHUTDOWN to all clients and end with exit code 0", level="L3")
+def test_goodbye_to_several_clients(fresh_server: Server, code: str) -> None:
+    """One in no room, one in @host, one whose question is pending, and a stranger who is told nothing."""
+    peers = [fresh_server.login("alice"), fresh_server.joined("bob")[0], ask(fresh_server, "carol")[0]]
+    stranger = fresh_server.connect("stranger")
+    stranger.hello()
+    stranger.expect_challenge()
+    if code == "NORMAL":
+        fresh_server.expect_end()
+        fresh_server.type_line("exit")
+    else:
+        fresh_server.terminate()
+    for peer in peers:
+        peer.expect("BYE", code=code)
+        peer.bye()
+        peer.half_close()
+        peer.expect_closed()
+    stranger.close()
     fresh_server.expect_exit(0)
 
 
@@ -130,6 +183,40 @@ def test_line_for_a_named_client(server: Server) -> None:
     server.type_line(line)
     answer = alice.expect_answer(question)
     assert answer.value("text") in ("for you", line), f"the line {line!r} came as {answer.value('text')!r}"
+
+
+@clause("END-19", quote="MUST go to the oldest pending question", level="L3", needs=["operator"])
+def test_lines_go_to_the_oldest_question(server: Server) -> None:
+    alice, first = ask(server, "alice")
+    bob, second = ask(server, "bob")
+    server.type_line("for alice")
+    alice.expect_answer(first, "for alice")
+    server.type_line("for bob")
+    bob.expect_answer(second, "for bob")
+
+
+@clause("END-19", quote="when it begins with `@nick `, to that client", level="L3", needs=["operator"])
+@clause("END-19", quote="if it has none, it is a message that answers nothing")
+def test_named_client_goes_before_the_oldest_question(server: Server) -> None:
+    alice, first = ask(server, "alice")
+    bob, second = ask(server, "bob")
+    server.type_line(f"@{bob.nick} for bob")
+    bob.expect_answer(second, "for bob")
+    server.type_line(f"@{bob.nick} news for bob")
+    bob.expect("DELIVER", author_key=bob.server_key, text="news for bob", reply_to=ABSENT)
+    assert not alice.barrier(), "what was typed for bob came to alice, too"
+    server.type_line("for alice")
+    alice.expect_answer(first, "for alice")
+
+
+@clause("END-19", quote="A line for nobody is refused at the console, in words", level="L3", needs=["operator"])
+def test_line_for_nobody(server: Server) -> None:
+    alice, question = ask(server, "alice")
+    server.type_line(f"@{server.case.nick('nobody')} are you there?")
+    server.type_line("for alice")
+    alice.expect_answer(question, "for alice")
+    server.type_line("nobody has asked")
+    server.exchange(alice, alice.joins[0], "and now?")
 
 
 # --- vanishing ---
@@ -200,6 +287,19 @@ def test_error_survives_what_comes_after_the_fault(server: Server) -> None:
         reads_on = end is Kind.FIN and not mallory.was_reset
         assert reads_on, "the connection was reset: the server closed without reading to the end"
         mallory.half_close()
+
+
+@clause(
+    "ERR-01", quote="The outcomes of the frames before the faulty one go out first", role="server", needs=["answers"]
+)
+def test_outcomes_go_before_the_error(server: Server) -> None:
+    with bracket_joined(server) as (mallory, room):
+        good = mallory.make_publish(room, "the last good one")
+        mallory.send_together(good, tag_zero(mallory.make_join()))
+        room.last_counter = good.number("counter")
+        mallory.expect_own(good)
+        server.answer("too late")  # for a server that reads nothing while it thinks
+        mallory.expect_error("BAD_FRAME")
 
 
 @clause("ERR-03", quote="The receiver of an ERROR of class 01, 02, 03 or 06 MUST close, without a BYE", role="server")

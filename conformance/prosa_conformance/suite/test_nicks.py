@@ -150,9 +150,8 @@ def test_bindings_outlive_the_server(fresh_server: Server, end: Callable[[Server
     alice = fresh_server.login("alice", features=FEATURES["resume"])
     if not alice.challenge.number("features") & FEATURES["resume"]:
         raise NotApplicable("the server does not offer resume")
-    alice.barrier()
+    alice.leave_politely()
     end(fresh_server)
-    alice.close()
     fresh_server.start_again()
     expect_refused(fresh_server, "mallory", alice.nick, "NICK_TAKEN")
     expect_refused(fresh_server, "alice", fresh_server.case.nick("alias"), "DENIED")
