@@ -171,6 +171,7 @@ class Endpoint(Wire):
         self.peer_role = peer_role
         self.cap = CONSTANTS["max_frame_handshake"]
         self.received: list[Frame] = []
+        self.ignored: list[int] = []  # types of the ignorable frames that came
         self.sent: list[Frame] = []  # without those that have a fault
         self.answers_pings = True
         self.may_be_cut = False  # a reset in mid-frame is what may come here
@@ -371,6 +372,7 @@ class Endpoint(Wire):
                 raise self._malformed(verdict)
             octets, self._buffer = self._buffer[: verdict.consumed], self._buffer[verdict.consumed :]
             if isinstance(verdict, codec.Ignored):
+                self.ignored.append(verdict.type)
                 words = _("ignorable frame {type}").format(type=verdict.type)
                 self.case.transcript.add(self.name, Kind.RECEIVED, words, octets)
                 continue

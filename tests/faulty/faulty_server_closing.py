@@ -26,7 +26,9 @@ class ClosesAtOnceAfterItsGoodbye(Session):
     """What its client still says is answered with a reset."""
 
     def shut(self) -> None:
-        self.state = "GONE"
+        super().shut()
+        if self.server.over:
+            self.state = "GONE"
 
 
 @breaks("END-02")

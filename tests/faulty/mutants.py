@@ -144,7 +144,8 @@ def read_result(fault: Fault, result: dict[str, Any]) -> Seen:
 
 def normal(sentence: str) -> str:
     """The sentence as tables have it: the same in every run."""
-    return VARIABLE.sub("#", LIST.sub("[#]", sentence))
+    first, _, _ = sentence.partition("; first noticed as: ")
+    return VARIABLE.sub("#", LIST.sub("[#]", first))
 
 
 def compare(seen: Seen) -> Verdict:

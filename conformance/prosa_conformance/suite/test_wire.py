@@ -188,6 +188,12 @@ def test_unknown_odd_type_is_ignored(server: Server, type_: int) -> None:
     assert not alice.barrier(), "something was sent in answer to a frame that is to be ignored"
 
 
+@clause("WIRE-28", quote="A sender MUST NOT send a GREASE type before READY", role="server")
+def test_nothing_unknown_in_the_handshake(server: Server) -> None:
+    alice = server.login("alice")
+    assert not alice.ignored, "a frame of an unknown type came before WELCOME"
+
+
 # --- 3.3 fields ---
 
 
