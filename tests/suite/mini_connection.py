@@ -345,9 +345,13 @@ class Connection:
             return
         self.server.settle()
         if self.has("audit"):
-            for view in self.views.values():
-                self.send(view.room.make_checkpoint(view.room.head))
+            self.state_heads()
         self.finish(self.make_bye(code) if self.state == "READY" else None)
+
+    def state_heads(self) -> None:
+        """AUD-04"""
+        for view in self.views.values():
+            self.send(view.room.make_checkpoint(view.room.head))
 
     def make_bye(self, code: str) -> Frame:
         return codec.frame("BYE", code=code)
