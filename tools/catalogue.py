@@ -31,6 +31,7 @@ from prosa_conformance import spoken  # noqa: E402
 PACKAGE = ROOT / "conformance" / "prosa_conformance"
 CATALOGUES = PACKAGE / "locale"
 HEADER = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n'
+DATED = '"POT-Creation-Date'  # the same words make the same file
 Words = Iterator[tuple[Path, str]]
 
 
@@ -54,13 +55,11 @@ def marked_words() -> str:
 
 
 def template_words() -> Words:
-    """What the report's templates mark."""
+    """What the report's templates mark; the plural stands behind a NUL."""
     environment = jinja2.Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
     for path in sorted((PACKAGE / "templates").glob("*")):
         for _line, _function, message in environment.extract_translations(path.read_text(encoding="utf-8")):
-            for words in message if isinstance(message, tuple) else (message,):
-                if words:
-                    yield path, words
+            yield path, "\0".join(filter(None, message)) if isinstance(message, tuple) else message
 
 
 def template() -> str:
@@ -75,7 +74,11 @@ def template() -> str:
 
 def _entry(path: Path, words: str) -> str:
     form = "#, python-brace-format\n" if "{" in words else ""
-    return f'\n#: {path.relative_to(ROOT)}\n{form}msgid {json.dumps(words, ensure_ascii=False)}\nmsgstr ""\n'
+    one, _nul, many = (json.dumps(part, ensure_ascii=False) for part in words.partition("\0"))
+    body = (
+        f'msgid {one}\nmsgid_plural {many}\nmsgstr[0] ""\nmsgstr[1] ""' if "\0" in words else f'msgid {one}\nmsgstr ""'
+    )
+    return f"\n#: {path.relative_to(ROOT)}\n{form}{body}\n"
 
 
 # --- what becomes of them ---
@@ -88,7 +91,8 @@ def merged(catalogue: Path) -> str:
         pot.write_text(template(), encoding="utf-8")
         form = ("--no-fuzzy-matching", "--quiet", "--width=100", "--add-location=file")
         po.write_text(run("msgmerge", *form, catalogue, pot), encoding="utf-8")
-        return run("msgattrib", "--no-obsolete", "--width=100", po)
+        lines = run("msgattrib", "--no-obsolete", "--width=100", po).splitlines(keepends=True)
+        return "".join(line for line in lines if not line.startswith(DATED))
 
 
 def compiled(catalogue: Path) -> bytes:
