@@ -65,7 +65,10 @@ class Frame:
     def octets(self, field: str) -> bytes | None:
         """The octets of the first field of that name, or None when it is absent."""
         tag = FIELDS[field].tag
-        return next((value for at, value in self.fields if at == tag), None)
+        for at, value in self.fields:
+            if at == tag:
+                return value
+        return None
 
     def need(self, field: str) -> bytes:
         """The octets of a field that the frame must have."""

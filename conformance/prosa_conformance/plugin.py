@@ -177,7 +177,9 @@ class Runner:
 
     def _run_in_workers(self, session: pytest.Session, numbers: Sequence[int]) -> None:
         """This process only listens; nothing runs in it that a worker could take for its own."""
-        queue = Queue((number, _kind(self.collected[number])) for number in numbers)
+        # Who asks for timers waits for them: the longest begin first.
+        in_order = sorted(numbers, key=lambda number: not self.collected[number].stash[CARD].timers)
+        queue = Queue((number, _kind(self.collected[number])) for number in in_order)
 
         def work(worker: int, line: Connection) -> None:
             self.settings = self.settings.share(worker, self.jobs)

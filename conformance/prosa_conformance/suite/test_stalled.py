@@ -230,9 +230,9 @@ def test_member_overtaken_by_pruning(fresh_server: Server) -> None:
 @clause("FLOW-40", quote="A server sends what credit and the connection permit before it prunes")
 def test_pruning_overtakes_nobody_who_has_credit(fresh_server: Server) -> None:
     """Much is committed at once, more than a server may keep and less than output_limit: all of it is sent first."""
-    members = fresh_server.members("lobby", *[f"member-{number}" for number in range(8)])
+    members = fresh_server.members("lobby", *[f"member-{number}" for number in range(4)])
     peers = [peer for peer, _ in members]
-    for _ in range(3):
+    for _ in range(2):
         for peer, room in members:
             fill(peer, room)
         settle(*peers)
