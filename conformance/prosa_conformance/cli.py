@@ -12,9 +12,11 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from prosa_conformance.case import Settings
+from prosa_conformance.clauses import all_clauses
 from prosa_conformance.contract import (
     ANSWERS,
     FEATURES,
@@ -86,6 +88,7 @@ def parser() -> Parser:
     tests.add_argument("--only", metavar="CLAUSE", default="", help=_("tests of these clauses: 'FLOW-*,ERR-01'"))
     tests.add_argument("--test", metavar="NAME", default="", help=_("the one test of this name"))
     tests.add_argument("--list", action="store_true", help=_("list the tests and run none"))
+    tests.add_argument("--explain", metavar="CLAUSE", help=_("print a clause and its tests, and run none"))
     how = words.add_argument_group(_("how"))
     how.add_argument("--jobs", type=int, metavar="N", help=_("how many processes run tests (default: at most 4)"))
     how.add_argument("--stop-first", action="store_true", help=_("the first failure that counts ends the run"))
@@ -142,6 +145,17 @@ def selection(options: argparse.Namespace, subject: Implementation, level: str) 
     )
 
 
+def all_of(identity: str) -> Selection:
+    """Every test of a clause, whatever program it is for."""
+    if identity not in all_clauses():
+        near = ", ".join(get_close_matches(identity.upper(), all_clauses(), 5))
+        words = (
+            _("the text has no clause {clause}; near it are {near}") if near else _("the text has no clause {clause}")
+        )
+        raise UsageError(words.format(clause=identity, near=near))
+    return Selection(LEVELS, FEATURES, ROLES, only=identity, whole=False)
+
+
 def build(subject: Implementation) -> str:
     """Run the build command of prosa.toml; the end of its output when it fails."""
     if not subject.build:
@@ -187,9 +201,9 @@ def _main(argv: Sequence[str], terminal: Terminal) -> int:
             raise UsageError(_("--time-scale is above 0"))
         if options.jobs is not None and options.jobs < 1:
             raise UsageError(_("--jobs is above 0"))
-        subject = implementation(options)
+        subject = implementation(options) if not options.explain else Implementation("", Path.cwd(), {})
         level = options.level or max(subject.levels, default="L1")
-        chosen = selection(options, subject, level)
+        chosen = selection(options, subject, level) if not options.explain else all_of(options.explain)
     except UsageError as error:
         terminal.problem("{}\n{}".format(error, _("(--help tells the words)")))
         return Exit.USAGE
@@ -198,6 +212,8 @@ def _main(argv: Sequence[str], terminal: Terminal) -> int:
         settings = Settings(subject, Path(folder), level, seed, options.time_scale, Ports(secrets.randbelow(1 << 16)))
         jobs = 1 if options.test or subject.connect else options.jobs or default_jobs()
         run = Run(settings, chosen, options.strict, options.report, terminal, jobs, options.stop_first)
+        if options.explain:
+            return run.explain_clause(options.explain)
         if options.list:
             return run.list_tests()
         if not options.test and (trouble := build(subject)):

@@ -84,7 +84,12 @@ class Implementation:
         flags = {"server": "--cmd", "client": "--client-cmd", "codec": "--codec-cmd"}
         parts = [f"{flags[role]} {shlex.quote(command)}" for role, command in self.commands.items()]
         if self.connect is not None:
-            parts.append(f"--connect {self.connect[0]}:{self.connect[1]} --answers {self.answers}")
+            host, port = self.connect
+            parts.append(f"--connect {f'[{host}]' if ':' in host else host}:{port}")
+        if self.answers != "operator":
+            parts.append(f"--answers {self.answers}")
+        if self.features:
+            parts.append(f"--features {','.join(self.features)}")
         return " ".join(parts)
 
 

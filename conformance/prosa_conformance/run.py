@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import textwrap
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 
 from prosa_conformance import explain, preflight, reports
 from prosa_conformance.case import Settings
+from prosa_conformance.clauses import all_clauses, plain
 from prosa_conformance.contract import FEATURES, KnownFailure
 from prosa_conformance.language import _
 from prosa_conformance.outcome import Exit, Failure, Result, Verdict
@@ -38,13 +42,32 @@ class Run:
     def list_tests(self) -> int:
         """Print what would run."""
         runner = self._runner(lambda: False)
-        code = self._pytest(runner)
+        code = self._pytest(runner) or self._none_selected(runner)
         if code is not None:
             return code
         for item in runner.collected:
             card = item.stash[CARD]
             clauses = " ".join(claim.id for claim in card.claims)
             self.terminal.say(f"{test_name(item):58} {card.level:8} {card.role:7} {clauses}")
+        return Exit.CONFORMS
+
+    def explain_clause(self, identity: str) -> int:
+        """Print a clause, and what its tests do."""
+        runner = self._runner(lambda: False)
+        code = self._pytest(runner)
+        if code is not None:
+            return code
+        clause = all_clauses()[identity]
+        self.terminal.say(textwrap.fill(f"[{clause.id}] {plain(clause.text)}", explain.WIDTH))
+        self.terminal.say(f"({clause.file}:{clause.line}; {clause.who}, {clause.level}, {clause.testability})\n")
+        cases = Counter(test_name(item).partition("[")[0] for item in runner.collected)
+        docs = {test_name(item).partition("[")[0]: inspect.getdoc(item.obj) or "" for item in runner.collected}
+        for name, count in cases.items():
+            self.terminal.say(f"  {name}" + (" " + _("({count} cases)").format(count=count) if count > 1 else ""))
+            if docs[name]:
+                self.terminal.say(textwrap.indent(textwrap.fill(docs[name], explain.WIDTH - 6), 6 * " "))
+        words = _("To run them: --only {clause}") if cases else _("No test shows it.")
+        self.terminal.say(words.format(clause=identity))
         return Exit.CONFORMS
 
     def execute(self) -> int:
@@ -59,7 +82,7 @@ class Run:
             return not refused
 
         runner = self._runner(begin)
-        code = self._pytest(runner)
+        code = self._pytest(runner) or self._none_selected(runner)
         if Exit.NOT_STARTED in refused:
             self._write_reports(time.monotonic() - started, Exit.NOT_STARTED, runner)
         if refused or (code is not None and not runner.results):
@@ -100,10 +123,13 @@ class Run:
         if runner.harness_errors and not runner.results:
             self.terminal.harness_errors(runner.harness_errors)
             return Exit.HARNESS
-        if not runner.collected:
-            self.terminal.problem(_("no test selected"))
-            return Exit.USAGE
         return None
+
+    def _none_selected(self, runner: Runner) -> int | None:
+        if runner.collected:
+            return None
+        self.terminal.problem(_("no test selected"))
+        return Exit.USAGE
 
     def _not_started(self, runner: Runner) -> int | None:
         """The header, and what the preflight has to say."""

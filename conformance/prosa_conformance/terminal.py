@@ -12,6 +12,7 @@ from prosa_conformance import __version__, explain
 from prosa_conformance.case import Settings
 from prosa_conformance.language import N_, _, ngettext
 from prosa_conformance.outcome import Exit, Result, Verdict
+from prosa_conformance.visible import visible
 
 SIGNS = {
     Verdict.PASS: ".",
@@ -35,17 +36,20 @@ VERDICTS = {
 ROLES = {"codec": N_("codec"), "server": N_("server"), "client": N_("client")}
 RULE = "=" * 100
 WIDTH = 80
+CLEAR = "\033[K"  # what stands behind the cursor
 MOST_TOLD = 12  # tests whose failure is told at length; the reports have all of them
 
 
 class Terminal:
     def __init__(self, out: TextIO) -> None:
         self.out = out
+        self._is_live = out.isatty()
         self._file = ""
         self._column = 0
 
     def say(self, words: str = "") -> None:
-        self._write(words + "\n")
+        """A line; what came over the wire steers no terminal."""
+        self._write(visible(words) + "\n")
 
     def _write(self, words: str) -> None:
         """Words that nobody reads any more (a closed pipe) change no verdict."""
@@ -73,11 +77,14 @@ class Terminal:
         self._write(SIGNS[result.verdict])
 
     def count(self, ended: int, of: int) -> None:
-        """How far the run is, for who looks on."""
+        """How far the run is, behind the row of signs, for who looks on."""
+        if self._is_live:
+            words = f"  {ended}/{of}"
+            self._write(f"{CLEAR}{words}\033[{len(words)}D")
 
     def _end_line(self) -> None:
         if self._column:
-            self.say()
+            self._write(f"{CLEAR if self._is_live else ''}\n")
         self._column = 0
 
     def failures(self, results: Sequence[Result]) -> None:
@@ -85,14 +92,14 @@ class Terminal:
         failed = [result for result in results if result.verdict is Verdict.FAIL]
         told = _one_of_each([result for result in failed if not result.known])[:MOST_TOLD]
         for result in told:
-            self._heading(f"{_('FAIL')} {result.test}  {' '.join(result.clauses)}")
+            self._heading(_failed(result))
             self.say(explain.text(result.failure) if result.failure else result.reason)
         rest = [result for result in failed if result not in told]
         if rest:
             self._heading(_("The other failures, a line each (the report has them at length)"))
         for result in rest:
             known = " " + _("(known: {reason})").format(reason=result.known) if result.known else ""
-            self.say(f"{_('FAIL')} {result.test}  {' '.join(result.clauses)}{known}: {result.reason}")
+            self.say(f"{_failed(result)}{known}: {result.reason}")
 
     def _heading(self, words: str) -> None:
         self.say(f"\n{RULE}\n{words}\n{RULE}")
@@ -108,12 +115,16 @@ class Terminal:
         self._reasons(results)
         shown, broken = clause_counts(results)
         counts = Counter(result.verdict for result in results)
-        kept = _("{shown} shown: {kept} kept, {broken} broken")
-        kept = kept.format(shown=len(shown), kept=len(shown) - len(broken), broken=len(broken))
-        verdicts = ", ".join(f"{counts[verdict]} {_(VERDICTS[verdict])}" for verdict in Verdict if counts[verdict])
-        self.say(f"  {_('clauses'):9} {kept}")
-        self.say(f"  {_('tests'):9} {len(results)}: {verdicts}")
-        self.say(f"  {_('seconds'):9} {seconds:.1f}   {_('seed {seed}').format(seed=settings.seed)}")
+        kept = _("  clauses   {shown} shown: {kept} kept, {broken} broken")
+        self.say(kept.format(shown=len(shown), kept=len(shown) - len(broken), broken=len(broken)))
+        counted = _("{count} {verdict}")
+        verdicts = [
+            counted.format(count=counts[verdict], verdict=_(VERDICTS[verdict]))
+            for verdict in Verdict
+            if counts[verdict]
+        ]
+        self.say(_("  tests     {count}: {verdicts}").format(count=len(results), verdicts=", ".join(verdicts)))
+        self.say(_("  seconds   {seconds:.1f}   seed {seed}").format(seconds=seconds, seed=settings.seed))
         known = sum(1 for result in results if result.known)
         self.say(f"{closing_words(settings, code, broken, known)}")
 
@@ -123,6 +134,10 @@ class Terminal:
         reasons = Counter((result.verdict, result.reason) for result in results if result.verdict not in quiet)
         for (verdict, reason), count in sorted(reasons.items()):
             self.say(f"  {_(VERDICTS[verdict])} ({count}): {reason}")
+
+
+def _failed(result: Result) -> str:
+    return _("FAIL {test}  {clauses}").format(test=result.test, clauses=" ".join(result.clauses))
 
 
 def _one_of_each(results: Sequence[Result]) -> list[Result]:
