@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +37,6 @@ Table = Mapping[str, Any]
 
 MOST_FRAMES = 12  # decoded on a test's page
 CASES_AT_LENGTH = 3  # of one test that failed with many parameters
-MOST_AT_LENGTH = 200
 MOST_LISTED = 12  # tests that passed, in a clause's list
 VECTORS = "codec"  # the file whose tests are a line each
 STEP = re.compile(r"\s*(\d+)\. \[ *([\d.]+) s\] (.*)", re.DOTALL)
@@ -77,12 +76,14 @@ class Sign:
 
 @dataclass
 class Test:
-    """A test as it is shown. `told` is what a failing one's page has beyond its words."""
+    """A test as it is shown. `told` is what a failing one's page has beyond its words; without it, `first` is the
+    case of the same test that has it."""
 
     entry: Table
     id: str
     mark: Sign
     told: Course | None = None
+    first: Test | None = None
 
     @property
     def name(self) -> str:
@@ -201,7 +202,7 @@ def page(table: Table) -> str:
 
 def _tests(entries: Sequence[Table]) -> list[Test]:
     used: Counter[str] = Counter()
-    cases: Counter[str] = Counter()
+    cases: dict[str, list[Test]] = defaultdict(list)
     shown = []
     for entry in entries:
         slug = "t-" + re.sub(r"[^A-Za-z0-9_.-]+", "-", entry["test"]).strip("-")
@@ -210,9 +211,10 @@ def _tests(entries: Sequence[Table]) -> list[Test]:
         test = Test(entry, identity, Sign.of(Standing.KNOWN if entry["known"] else Verdict(entry["verdict"])))
         if test.failed:
             base = test.name.partition("[")[0]
-            cases[base] += 1
-            if cases[base] <= CASES_AT_LENGTH and cases.total() <= MOST_AT_LENGTH:
+            cases[base].append(test)
+            if len(cases[base]) <= CASES_AT_LENGTH:
                 test.told = _course(test)
+            test.first = cases[base][0]
         shown.append(test)
     return shown
 

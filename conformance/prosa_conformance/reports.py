@@ -19,6 +19,7 @@ from prosa_conformance.case import Settings
 from prosa_conformance.language import _, chosen
 from prosa_conformance.outcome import Result, Standing, Verdict, standings
 from prosa_conformance.terminal import closing_words
+from prosa_conformance.visible import visible
 
 SCHEMA = "prosa-conformance/result/1"
 NOT_RUN = (Verdict.UNSUPPORTED, Verdict.NOT_APPLICABLE, Verdict.SKIPPED)
@@ -53,7 +54,7 @@ def write(folder: Path, outcome: Outcome) -> str:
     write_captures(folder / CAPTURES, outcome.captures)
     write_junit(folder / "junit.xml", outcome)
     made = table(outcome)
-    (folder / "result.json").write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "result.json").write_text(as_json(made), encoding="utf-8")
     try:
         from prosa_conformance import html  # only here: whoever lacks jinja2 has all the rest
     except ModuleNotFoundError as error:
@@ -61,6 +62,12 @@ def write(folder: Path, outcome: Outcome) -> str:
         return missing.format(module=error.name)
     (folder / "report.html").write_text(html.page(made), encoding="utf-8")
     return ""
+
+
+def as_json(made: Mapping[str, Any]) -> str:
+    """As text; half a surrogate pair, which is no character, stays the escape that it came as."""
+    words = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+    return words.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 
 def table(outcome: Outcome) -> dict[str, Any]:
@@ -141,10 +148,10 @@ def _testcase(result: Result) -> ElementTree.Element:
     for clause in result.clauses:
         ElementTree.SubElement(properties, "property", name="clause", value=clause)
     ElementTree.SubElement(properties, "property", name="verdict", value=result.verdict.value)
-    message = _printable(result.reason)
+    message = visible(result.reason)
     if result.verdict is Verdict.FAIL:
         failure = ElementTree.SubElement(case, "failure", message=message)
-        failure.text = _printable(explain.text(result.failure)) if result.failure else message
+        failure.text = visible(explain.text(result.failure)) if result.failure else message
     elif result.verdict is Verdict.INCONCLUSIVE:
         ElementTree.SubElement(case, "error", message=message)
     elif result.verdict in NOT_RUN:
@@ -154,10 +161,5 @@ def _testcase(result: Result) -> ElementTree.Element:
 
 def _broken_suite(words: str) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname="suite", name="the suite itself")
-    ElementTree.SubElement(case, "error", message="the suite itself broke").text = _printable(words)
+    ElementTree.SubElement(case, "error", message="the suite itself broke").text = visible(words)
     return case
-
-
-def _printable(words: str) -> str:
-    """XML 1.0 has no place for most control characters."""
-    return "".join(character if character >= " " or character in "\n\t" else "?" for character in words)

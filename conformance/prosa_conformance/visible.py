@@ -9,9 +9,10 @@ import unicodedata
 DELETE = 0x7F
 CONTROL_PICTURES = 0x2400
 DELETE_PICTURE = "\u2421"
-# Controls, formats (bidirectional overrides, zero width), surrogates, and the separators of lines; a line's end stays.
+# Controls, formats (bidirectional overrides, zero width), surrogates, and the separators of lines.
 STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn")
-PLAIN = re.compile(r"[ -~\n]*")
+LAYOUT = "\n\t"
+PLAIN = re.compile(r"[ -~\n\t]*")
 
 
 def visible(words: str) -> str:
@@ -21,7 +22,7 @@ def visible(words: str) -> str:
 
 def _stand_in(character: str) -> str:
     number = ord(character)
-    if character == "\n" or unicodedata.category(character) not in STEERING:
+    if character in LAYOUT or unicodedata.category(character) not in STEERING:
         return character
     if number < ord(" "):
         return chr(CONTROL_PICTURES + number)

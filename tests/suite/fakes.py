@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Programs that are no servers: each does one thing wrong that has fooled other suites.
 
-    python3 tests/suite/fakes.py NAME
+python3 tests/suite/fakes.py NAME
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ import signal
 import socket
 import sys
 from pathlib import Path
+
+HOSTILE = (
+    "</pre></script><script>document.title='taken'</script><img src=x onerror=alert(1)>\x1b[31m\x07\u202etxt\u2028"
+)
 
 
 def ready(text: str = "READY") -> socket.socket:
@@ -80,6 +84,25 @@ def announced() -> None:
 def not_there() -> None:
     """Says honestly that it does not have the level."""
     sys.exit(89)
+
+
+def hostile() -> None:
+    """Says on the wire and on stderr what would steer whoever shows it as it is."""
+    from prosa_conformance import codec
+
+    listener = ready()
+    print(HOSTILE, file=sys.stderr, flush=True)
+    while True:
+        connection, _ = listener.accept()
+        connection.recv(4096)
+        connection.sendall(codec.encode(codec.frame("ERROR", code="INTERNAL", reason=HOSTILE)))
+        connection.close()
+
+
+def knows_nothing() -> None:
+    """A codec that has the same answer to everything."""
+    for _ in sys.stdin:
+        print('{"verdict": "unsupported"}', flush=True)
 
 
 def complains_like_a_sanitizer() -> None:
