@@ -49,7 +49,7 @@ def run(*words: str | Path, cwd: Path = ROOT) -> str:
 def marked_words() -> str:
     """A template of what is marked in Python."""
     files = sorted(path.relative_to(ROOT) for path in PACKAGE.rglob("*.py"))
-    keywords = ("--keyword=_", "--keyword=N_", "--keyword=ngettext:1,2")
+    keywords = ("--keyword=_", "--keyword=N_", "--keyword=ngettext:1,2", "--keyword=pgettext:1c,2")
     form = ("--language=Python", "--from-code=UTF-8", "--add-location=file", "--package-name=prosa-conformance")
     return run("xgettext", *form, *keywords, "--output=-", *files)
 

@@ -95,7 +95,7 @@ def with_fields(frame: Frame, fields: Iterable[RawField], what: str) -> Faulty:
         if index and tag <= raw[index - 1][0]:
             return Faulty(what, data, Guilty(data, at, 2, tag_words(tag)))
         at += codec.FIELD_HEADER.size + len(value)
-    return Faulty(what, data, Guilty(data, 4, 4, "length"))
+    return Faulty(what, data, Guilty(data))
 
 
 def with_extra(frame: Frame, tag: int, value: bytes = b"?") -> Faulty:

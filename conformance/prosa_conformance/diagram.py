@@ -25,7 +25,7 @@ def sequence(transcript: Transcript, program: str) -> str:
 
 def _line(event: Event, often: str, left: int) -> str:
     actor = f"  {event.actor[:left]:>{left}} "
-    mark = " !" if event.guilty is not None else ""
+    mark, connects = " !" if event.guilty is not None else "", _("connects")
     what = _cut(event.what, WIDTH - 6 - len(often)) + often
     match event.kind:
         case Kind.SENT:
@@ -33,7 +33,7 @@ def _line(event: Event, often: str, left: int) -> str:
         case Kind.RECEIVED:
             return f"{actor}|{_arrow(what, to_right=False)}|{mark}"
         case Kind.CONNECT:
-            return f"{actor}|{_arrow(_('connects'), to_right=True)}|"
+            return f"{actor}|{_arrow(connects, to_right=True)}|"
         case Kind.FIN:
             return f"{actor}|{_arrow('FIN', to_right=False)}|"
         case Kind.RESET:

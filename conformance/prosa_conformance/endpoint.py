@@ -304,11 +304,12 @@ class Endpoint(Wire):
         frame = self.expect_until_error(f"ERROR {code}")
         number = frame.number("code")
         allowed = (code, *also)
+        wanted = _(" or ").join(allowed)
         if number >> 8 not in {CODES[name].number >> 8 for name in allowed}:
-            raise self._wrong_frame(frame, [Like("ERROR", code=code)], f"ERROR {_(' or ').join(allowed)}")
+            raise self._wrong_frame(frame, [Like("ERROR", code=code)], f"ERROR {wanted}")
         if number not in {CODES[name].number for name in allowed}:
             words = _("{frame} where the text says {code}")
-            self.case.not_strict(words.format(frame=describe(frame), code=_(" or ").join(allowed)))
+            self.case.not_strict(words.format(frame=describe(frame), code=wanted))
         fatal = number >> 8 not in (4, 5)
         if fatal if closes is None else closes:
             self.expect_closed()

@@ -94,10 +94,12 @@ def text(failure: Failure) -> str:
     return "\n\n".join(parts)
 
 
-def _beside(*lines: tuple[str, str]) -> str:
-    """A line each, the bodies below one another."""
-    width = max(len(title) for title, _body in lines) + 1
-    return "\n".join(f"{title + ':':{width}} {body}" for title, body in lines)
+def _beside(*parts: tuple[str, str]) -> str:
+    """The bodies below one another, each beside its title."""
+    width = max(len(title) for title, _body in parts) + 2
+    wrapper = textwrap.TextWrapper(WIDTH, subsequent_indent=" " * width)
+    wrapper.break_long_words = wrapper.break_on_hyphens = wrapper.replace_whitespace = False
+    return "\n".join(wrapper.fill(f"{title + ':':{width}}{body}") for title, body in parts)
 
 
 def _wrap(words: str) -> str:

@@ -33,6 +33,11 @@ def ngettext(one: str, many: str, count: int) -> str:
     return _catalogue.ngettext(one, many, count)
 
 
+def pgettext(context: str, message: str) -> str:
+    """The words in the language, where one English word stands for several things."""
+    return _catalogue.pgettext(context, message)
+
+
 def N_(message: str) -> str:
     """Words that are looked up later."""
     return message

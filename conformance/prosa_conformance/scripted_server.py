@@ -20,7 +20,7 @@ from prosa_conformance.case import START_S, Case
 from prosa_conformance.codec import Frame, RawField
 from prosa_conformance.endpoint import Endpoint
 from prosa_conformance.kinds import Value
-from prosa_conformance.language import _
+from prosa_conformance.language import _, pgettext
 from prosa_conformance.match import describe
 from prosa_conformance.outcome import Inconclusive, Violation
 from prosa_conformance.process import Program
@@ -94,7 +94,7 @@ class ScriptedServer:
         """Whether somebody has connected whom nobody has accepted yet."""
         return self._listener is not None and bool(select.select([self._listener], [], [], 0)[0])
 
-    def accept(self, program: Program | None = None, name: str = "server") -> Session:
+    def accept(self, program: Program | None = None, name: str = "") -> Session:
         """Wait for a connection; fails at once when the program that should come has ended."""
         if self._listener is None:
             raise LookupError("accept comes after listen")
@@ -109,7 +109,7 @@ class ScriptedServer:
                 continue
             sock.settimeout(None)
             self.case.transcript.add("the client", Kind.CONNECT, _("to {address}").format(address=self.target))
-            self.sessions.append(Session(self, sock, name))
+            self.sessions.append(Session(self, sock, name or pgettext("who acts", "server")))
             return self.sessions[-1]
         ended = program.ended if program is not None else None
         raise Violation(
@@ -131,6 +131,7 @@ class Session(Endpoint):
     def __init__(self, server: ScriptedServer, sock: socket.socket, name: str) -> None:
         super().__init__(server.case, sock, name, "client")
         self.server = server
+        self.answers_pings = False  # before READY a PONG is out of place
         self.grease = True
         self.piecewise = False
         self._hello: Frame | None = None
@@ -211,6 +212,7 @@ class Session(Endpoint):
     def welcome(self, *, extra: Iterable[RawField] = ()) -> None:
         self.send(codec.frame("WELCOME", extra=extra, session=len(self.server.sessions), time=_now_ms()))
         self.cap = self.server.limits["max_frame"]
+        self.answers_pings = True
 
     def handshake(self) -> Session:
         """HELLO to WELCOME."""
