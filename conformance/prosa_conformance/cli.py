@@ -20,6 +20,7 @@ from prosa_conformance.clauses import all_clauses
 from prosa_conformance.contract import (
     ANSWERS,
     FEATURES,
+    FEATURES_FROM,
     LEVELS,
     ROLES,
     Implementation,
@@ -136,7 +137,7 @@ def selection(options: argparse.Namespace, subject: Implementation, level: str) 
         raise UsageError(_("--role {role}, but there is no {role} to check").format(role=options.role))
     return Selection(
         levels=LEVELS[: LEVELS.index(level) + 1],
-        features=subject.features,
+        features=subject.features if level >= FEATURES_FROM else (),
         roles=roles,
         only=options.only,
         test=options.test,

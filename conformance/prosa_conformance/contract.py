@@ -20,6 +20,7 @@ from prosa_conformance.outcome import UsageError
 
 LEVELS = ("L0", "L1", "L2", "L3", "L4")
 FEATURES = ("liveness", "resume", "audit")
+FEATURES_FROM = "L2"  # the level from which on a program is asked for those that it declares
 ROLES = ("codec", "server", "client")
 ANSWERS = ("operator", "echo")
 NOT_THERE = 89  # exit code of a program that does not have the level [CON-03]

@@ -172,13 +172,19 @@ class Run:
         subject = self.settings.subject
         broken = [self._known_failure_fault(known, results) for known in subject.known_failures]
         if self.selection.whole:
-            declared = [*(level for level in subject.levels if level in self.selection.levels), *subject.features]
-            broken += [self._declared_fault(name, results) for name in declared]
+            broken += [self._declared_fault(name, results) for name in self._declared()]
         return [
             Result("prosa.toml", (), "contract", "", Verdict.FAIL, 0.0, words, failure=Failure(words))
             for words in broken
             if words
         ]
+
+    def _declared(self) -> list[str]:
+        """Levels up to this run's; at the highest, features that have clauses of their own, which liveness has not."""
+        subject, highest = self.settings.subject, max(self.settings.subject.levels, default="")
+        asked = {clause.level for clause in all_clauses().values()}
+        features = [name for name in subject.features if name in asked] if self.settings.level >= highest else []
+        return [*(level for level in subject.levels if level in self.selection.levels), *features]
 
     def _known_failure_fault(self, known: KnownFailure, results: list[Result]) -> str:
         meant = [result for result in results if matches(known.pattern, result)]
