@@ -16,7 +16,8 @@ from prosa_conformance.transcript import Kind
 
 
 class CodecProcess:
-    """One life of the codec, shared by the tests until it fails one."""
+    """One life of the codec, shared by the tests: it remembers nothing. After no answer, or one that is
+    no JSON object, nobody knows which request the next line belongs to: it retires."""
 
     def __init__(self, settings: Settings) -> None:
         self.program: Program = spawn(settings, "codec", {"level": "L0", "data": str(settings.folder("codec"))})
@@ -40,6 +41,20 @@ class Codec:
 
     def ask(self, request: str) -> dict[str, Any]:
         """The answer to one request."""
+        line = self.ask_for_line(request)
+        try:
+            answer = json.loads(line)
+        except json.JSONDecodeError:
+            answer = None
+        if not isinstance(answer, dict):
+            self.process.retired = True
+            raise Violation(
+                _("the codec's answer is no JSON object"), expected=_("one JSON object a line"), actual=line[:200]
+            )
+        return answer
+
+    def ask_for_line(self, request: str) -> str:
+        """The line that answers one request."""
         self.case.transcript.add("the codec", Kind.TYPED, request)
         program = self.process.program
         taken = program.type_line(request, self.case.seconds(START_S))
@@ -47,15 +62,7 @@ class Codec:
         if line is None:
             raise self._no_answer(program)
         self.case.transcript.add("the codec", Kind.PRINTED, line)
-        try:
-            answer = json.loads(line)
-        except json.JSONDecodeError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise Violation(
-                _("the codec's answer is no JSON object"), expected=_("one JSON object a line"), actual=line[:200]
-            )
-        return answer
+        return line
 
     def finish(self) -> int | None:
         """End of file, and the exit code."""

@@ -142,10 +142,8 @@ def chat(scripted_server: ScriptedServer, start_client: StartClient) -> Chat:
 
 
 @pytest.fixture
-def codec_program(request: pytest.FixtureRequest, case: Case, pool: Pool) -> Iterator[Codec]:
-    process = pool.codec(case)
-    yield Codec(case, process)
-    process.retired = process.retired or bool(request.node.stash[ERRORS])
+def codec_program(case: Case, pool: Pool) -> Codec:
+    return Codec(case, pool.codec(case))
 
 
 def _leaves_a_question(case: Case) -> bool:

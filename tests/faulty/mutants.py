@@ -47,6 +47,7 @@ DEADLINE_S = 600
 CONFORMS, VIOLATES = 0, 1
 LAST_LINES = 12  # of a run that came to nothing
 STATES = ("killed", "survived", "wrongly")
+VECTOR = re.compile(r"^vector \S+ \(.*\)(?=: )")
 LIST = re.compile(r"\[[^\]]*\]")
 VARIABLE = re.compile(r"\b(?:[0-9a-f]{4,}|[a-z]+-[0-9a-f]{4,}|[\d,.]*\d)\b")
 # A program that fell over shows nothing about the clause that it was to break.
@@ -143,9 +144,9 @@ def read_result(fault: Fault, result: dict[str, Any]) -> Seen:
 
 
 def normal(sentence: str) -> str:
-    """The sentence as tables have it: the same in every run."""
+    """The sentence as tables have it: the same in every run, and for all vectors."""
     first, _, _ = sentence.partition("; first noticed as: ")
-    return VARIABLE.sub("#", LIST.sub("[#]", first))
+    return VARIABLE.sub("#", LIST.sub("[#]", VECTOR.sub("vector #", first)))
 
 
 def compare(seen: Seen) -> Verdict:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""chain.json: the chain of a room, and checkpoints (section 5.4); requests that nobody knows."""
+"""chain.json: the chain of a room, and checkpoints (section 5.4); requests that are none."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ CHECKPOINT = FORM["checkpoint"].minimal()
 
 
 def make() -> Collection:
-    made = Collection("chain", "The chain of a room and its checkpoints, section 5.4; unknown requests, section 13.5.")
+    made = Collection(
+        "chain", "The chain of a room and its checkpoints, section 5.4; requests that are none, section 13.5."
+    )
     _chain(made)
     _edges(made)
     _checkpoints(made)
     _unknown_requests(made)
+    _wrong_requests(made)
     return made
 
 
@@ -97,3 +100,21 @@ def _checkpoints(made: Collection) -> None:
 def _unknown_requests(made: Collection) -> None:
     for identity, request in (("word", "compress 00"), ("upper-case", "DECODE client 1024 -"), ("future", "prosa/2")):
         made.add(f"request-{identity}", "CON-13", "no such request", request, {"verdict": "unsupported"})
+
+
+def _wrong_requests(made: Collection) -> None:
+    ping, key = codec.encode(FORM["ping"].minimal()).hex(), SERVER_KEY.hex()
+    for identity, comment, request in (
+        ("word-too-many", "one word too many", f"key {key} {key}"),
+        ("word-too-few", "one word too few", f"decode client {ping}"),
+        ("no-words", "no word but the first", "decode"),
+        ("decode-word-too-many", "one word too many", f"decode client 1024 {ping} -"),
+        ("hexadecimal-upper-case", "octets are lower-case", f"decode client 1024 {ping.upper()}"),
+        ("hexadecimal-odd", "half an octet at the end", f"decode client 1024 {ping}0"),
+        ("hexadecimal-letter", "no digit of hexadecimal", f"key {key[:-1]}g"),
+        ("hexadecimal-prefix", "no prefix is due", f"key 0x{key}"),
+        ("message-of-a-ping", "a PING is no message", f"message {ping}"),
+        ("checkpoint-of-a-ping", "a PING is no CHECKPOINT", f"checkpoint {key} {ping}"),
+        ("handshake-of-pings", "two PINGs are no handshake", f"handshake {ping} {ping}"),
+    ):
+        made.add(f"request-{identity}", "CON-13", comment, request, {"verdict": "unsupported"})

@@ -173,6 +173,10 @@ def _publish_length(made: Collection) -> None:
     made.refuse(
         "publish-length-above", "MSG-10", "length max_frame - 255", _filled("publish", most + 1), "client", "TOO_LARGE"
     )
+    header = _filled("publish", most + 1)[: codec.HEADER.size]
+    made.refuse(
+        "publish-length-above-header-only", "MSG-10", "judged from the header alone", header, "client", "TOO_LARGE"
+    )
     made.accept("deliver-length-most", "MSG-10", "a DELIVER has the whole max_frame", _filled("deliver", CAP), "server")
 
 
@@ -215,7 +219,9 @@ def _types(made: Collection) -> None:
     known = set(FRAMES_BY_TYPE)
     for number in (1, 3, 23, 39, 99, 127, 129, 253, 255, *GREASE_TYPES):
         assert number not in known
-        made.ignore(f"type-{number}-empty", "WIRE-12", f"odd type {number}, no body", raw_frame(number, b""), "client")
+        made.ignore(
+            f"type-{number}-empty", "WIRE-12 WIRE-34", f"odd type {number}, no body", raw_frame(number, b""), "client"
+        )
         body = b"\x00\x00 no fields at all \xff"
         made.ignore(
             f"type-{number}-any-body",

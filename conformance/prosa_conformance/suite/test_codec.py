@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from prosa_conformance import codec
 from prosa_conformance.clauses import clause, gate, shown_by_vector
 from prosa_conformance.codec_subject import Codec
 from prosa_conformance.outcome import Guilty, Violation
 from prosa_conformance.places import SPEC
+from prosa_conformance.suite.test_printing import UNPRINTABLE
 
 Vector = dict[str, Any]
 FRAME_REQUESTS = ("decode", "message", "checkpoint")
+CAP = 16384
 
 
 def vectors() -> list[Any]:
@@ -45,6 +48,26 @@ def test_vector(codec_program: Codec, vector: Vector) -> None:
         )
 
 
+@clause("WIRE-34", quote="MUST print the projection of this section")
+def test_fields_stand_in_wire_order(codec_program: Codec) -> None:
+    unknown = [(0x0001, b"first"), (0x0A0B, b"last")]
+    join = codec.frame("JOIN", room="@host", send_window=1, recv_window=64, extra=unknown)
+    answer = codec_program.ask(f"decode client {CAP} {codec.encode(join).hex()}")
+    shown = " ".join(answer.get("frame", {}).get("fields", {}))
+    wanted = "0x0001 room send_window recv_window 0x0a0b"
+    assert shown == wanted, f"the fields are shown in the order {shown}; on the wire it is {wanted}"
+
+
+@clause("WIRE-34", quote="MUST print the projection of this section")
+def test_what_cannot_be_shown_is_escaped(codec_program: Codec) -> None:
+    """The characters of MSG-19 in a line that people may look at."""
+    text = "".join(UNPRINTABLE)
+    octets = codec.encode(codec.frame("BYE", code="NORMAL", reason=text))
+    line = codec_program.ask_for_line(f"decode client {CAP} {octets.hex()}")
+    raw = [f"U+{ord(character):04X}" for character in UNPRINTABLE if character in line]
+    assert not raw, f"in the codec's line stand, as they came: {', '.join(raw)}"
+
+
 @clause("CON-13", quote="end with exit code 0 at end of file")
 def test_end_of_file(codec_program: Codec) -> None:
     codec_program.ask("sing")
@@ -53,5 +76,9 @@ def test_end_of_file(codec_program: Codec) -> None:
 
 
 def _frame(request: str) -> Guilty | None:
-    words = request.split(" ")
-    return Guilty(bytes.fromhex(words[-1])) if words[0] in FRAME_REQUESTS and words[-1] != "-" else None
+    """The frame that a request is about, if its last word is one."""
+    first, *_, last = request.split(" ")
+    try:
+        return Guilty(bytes.fromhex(last)) if first in FRAME_REQUESTS else None
+    except ValueError:
+        return None
