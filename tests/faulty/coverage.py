@@ -102,9 +102,9 @@ def holes(tests: Names, proofs: Names) -> list[str]:
             found.append(f"{name}: no faulty program breaks it")
         if bond in excused and bond in proofs:
             found.append(f"{name}: {WITHOUT.name} excuses what is there")
-    unknown = [bond for bond in proofs if bond not in bonds()]
+    unknown = {clause for clause, _ in proofs if clause not in all_clauses()}
     return found + [
-        f"{' of a '.join(bond)}: {', '.join(sorted(proofs[bond]))} breaks what is not there" for bond in unknown
+        f"{clause}: a faulty program breaks it, and the text has no such clause" for clause in sorted(unknown)
     ]
 
 
