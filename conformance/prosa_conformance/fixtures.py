@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 """What a test can ask for by naming it as a parameter.
 
-    server            a running server, shared with other tests of the same timers
-    fresh_server      one of its own, for tests that end or kill it
-    scripted_server   a scripted server for the client under test
-    start_client      starts the client under test: start_client(scripted_server, nick="bob")
-    newcomer          a client under test that has said HELLO to the scripted server
-    chat              one that has joined @host there, and has had one question answered
-    codec_program     the codec under test
-    case              the test itself: transcript, random numbers, deadlines
+server            a running server, shared with other tests of the same timers
+fresh_server      one of its own, for tests that end or kill it
+scripted_server   a scripted server for the client under test
+start_client      starts the client under test: start_client(scripted_server, nick="bob")
+newcomer          a client under test that has said HELLO to the scripted server
+chat              one that has joined @host there, and has had one question answered
+codec_program     the codec under test
+case              the test itself: transcript, random numbers, deadlines
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def scripted_server(case: Case) -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def start_client(case: Case) -> Iterator[StartClient]:
+def start_client(request: pytest.FixtureRequest, case: Case) -> Iterator[StartClient]:
     clients: list[Client] = []
 
     def start(
@@ -121,6 +121,8 @@ def start_client(case: Case) -> Iterator[StartClient]:
 
     yield start
     for client in clients:
+        if request.node.stash[ERRORS]:
+            client.excuse_end()
         client.program.end()
 
 

@@ -225,7 +225,7 @@ class DespairsOfEveryError(MiniClient):
         return False
 
 
-@breaks("SEC-04")
+@breaks("SEC-04", falls=True)
 class DiesOnAFault(MiniClient):
     def refuse(self, code: str) -> Over:
         os.kill(os.getpid(), signal.SIGSEGV)

@@ -9,6 +9,7 @@ from prosa_conformance.chat import Chat
 from prosa_conformance.clauses import clause
 from prosa_conformance.client import Event
 from prosa_conformance.fixtures import StartClient
+from prosa_conformance.language import _
 from prosa_conformance.outcome import NotApplicable
 from prosa_conformance.registry import FEATURES
 from prosa_conformance.scripted_server import ScriptedServer
@@ -28,6 +29,15 @@ def expect_how(chat: Chat, *how: str) -> Event:
     assert gone, "the client ended without an event `disconnected`"
     assert gone[-1].get("how") in how, f"`disconnected` says how={gone[-1].get('how')!r}, not {' or '.join(how)}"
     return gone[-1]
+
+
+def expect_patience(chat: Chat) -> None:
+    """Nothing comes while the question is pending: neither a goodbye nor the next one.
+
+    Behind the first PONG the client has seen what was typed before, too.
+    """
+    early = [frame.name for frame in chat.session.barrier() + chat.session.barrier() if frame.name != "ACK"]
+    assert not early, _("the client sent {frames} while its question was pending").format(frames=", ".join(early))
 
 
 def goodbye_of_the_server(chat: Chat, code: str = "NORMAL") -> None:
@@ -105,8 +115,7 @@ def test_end_of_file_with_lines_pending(chat: Chat) -> None:
     chat.client.close_stdin()
     for text in ("first", "second"):
         question = chat.session.take_question(text=text)
-        early = [frame.name for frame in chat.session.barrier() if frame.name != "ACK"]
-        assert not early, f"the client sent {early} before it had the answer"
+        expect_patience(chat)
         chat.session.give_answer(question, f"{text} answer")
         chat.client.expect_event("message", own=True, text=text)
         chat.client.expect_event("message", own=False, text=f"{text} answer")
@@ -118,8 +127,7 @@ def test_end_of_file_with_lines_pending(chat: Chat) -> None:
 def test_end_of_file_with_a_question_that_nobody_answers(chat: Chat) -> None:
     question = chat.ask("anybody?")
     chat.client.close_stdin()
-    early = [frame.name for frame in chat.session.barrier() if frame.name != "ACK"]
-    assert not early, f"the client sent {early} while its question was pending"
+    expect_patience(chat)
     chat.session.refuse_answer(question)
     chat.session.answer_bye()
     chat.client.expect_closed(0)
@@ -187,7 +195,7 @@ def test_goodbyes_of_other_codes(chat: Chat, code: str) -> None:
     chat.client.expect_closed(6, code=code)
 
 
-@pytest.mark.parametrize("welcome_is_due", [False, True], ids=["challenge due", "welcome due"])
+@pytest.mark.parametrize("welcome_is_due", [False, True], ids=["challenge-due", "welcome-due"])
 @clause("END-06", quote="Before READY a BYE MUST end the connection, and needs no answer")
 def test_goodbye_in_the_handshake(newcomer: Chat, welcome_is_due: bool) -> None:
     if welcome_is_due:
@@ -237,7 +245,7 @@ def test_end_of_file_in_the_middle_of_a_frame(chat: Chat, keep: int) -> None:
     expect_how(chat, "eof")
 
 
-@pytest.mark.parametrize("welcome_is_due", [False, True], ids=["challenge due", "welcome due"])
+@pytest.mark.parametrize("welcome_is_due", [False, True], ids=["challenge-due", "welcome-due"])
 @clause("END-15", quote="End of file or a reset without a BYE is unclean")
 def test_end_of_file_in_the_handshake(newcomer: Chat, welcome_is_due: bool) -> None:
     if welcome_is_due:
@@ -248,7 +256,7 @@ def test_end_of_file_in_the_handshake(newcomer: Chat, welcome_is_due: bool) -> N
     expect_how(newcomer, *VANISHED)
 
 
-@pytest.mark.parametrize("reset", [False, True], ids=["end of file", "reset"])
+@pytest.mark.parametrize("reset", [False, True], ids=["end-of-file", "reset"])
 @clause("END-16", quote="MUST notice on its next read or write that the server is gone")
 def test_server_vanishes_while_the_person_thinks(chat: Chat, reset: bool) -> None:
     if reset:

@@ -20,7 +20,6 @@ def error(code: int | str, **fields: int | str | bytes) -> Frame:
     return codec.frame("ERROR", code=number, reason="said by the suite", **fields)
 
 
-
 @clause("ERR-01", quote="MUST send one ERROR with the code, as far as the connection still takes it, then close")
 @clause("ERR-06", quote="After a fatal ERROR the sender MUST discard everything that still comes in, without answering")
 def test_everything_after_the_fault_is_discarded(chat: Chat) -> None:

@@ -173,9 +173,7 @@ def test_challenge_signed_by_another_key(newcomer: Chat) -> None:
 
 
 @clause("AUTH-13", quote="that the signature verifies (else BAD_SIG)")
-def test_challenge_replayed_from_another_connection(
-    scripted_server: ScriptedServer, start_client: StartClient
-) -> None:
+def test_challenge_replayed_from_another_connection(scripted_server: ScriptedServer, start_client: StartClient) -> None:
     first = Chat.meet(scripted_server, start_client(scripted_server))
     recorded = first.session.make_challenge()
     first.session.challenge(recorded)
@@ -189,9 +187,7 @@ def test_challenge_replayed_from_another_connection(
 
 @pytest.mark.parametrize(("versions", "version"), [((1, 200), 200), ((200,), 1), ((200,), 200)])
 @clause("AUTH-13", quote="that `version` is the highest common one (else DOWNGRADE)")
-def test_version_that_is_not_the_highest_common_one(
-    newcomer: Chat, versions: tuple[int, ...], version: int
-) -> None:
+def test_version_that_is_not_the_highest_common_one(newcomer: Chat, versions: tuple[int, ...], version: int) -> None:
     newcomer.session.challenge(versions=versions, version=version)
     newcomer.expect_refusal_of_challenge("DOWNGRADE")
 

@@ -157,7 +157,7 @@ def test_own_question_changed_by_the_server(chat: Chat) -> None:
     chat.answer(question)
 
 
-@pytest.mark.parametrize("step", [-1, 0, 2], ids=["back", "again", "one left out"])
+@pytest.mark.parametrize("step", [-1, 0, 2], ids=["back", "again", "one-left-out"])
 @clause("MSG-17", quote="MUST close with ERROR SEQ_GAP when room_seq of a DELIVER is not the one after the last")
 def test_order_of_the_room_is_broken(chat: Chat, step: int) -> None:
     question = chat.ask()

@@ -136,8 +136,8 @@ def expect_none_missing(first: Chat, second: Chat, texts: list[str]) -> None:
 
 Lost = Callable[[int], dict[str, object]]
 LOST: list[tuple[str, Lost]] = [
-    ("another epoch", lambda after: {"epoch": OTHER_EPOCH, "last_counter": 0, "head_seq": 0, "start_seq": 1}),
-    ("shorter than it was", lambda after: {"head_seq": after - 1, "start_seq": 1}),
+    ("another-epoch", lambda after: {"epoch": OTHER_EPOCH, "last_counter": 0, "head_seq": 0, "start_seq": 1}),
+    ("shorter", lambda after: {"head_seq": after - 1, "start_seq": 1}),
     ("pruned", lambda after: {"head_seq": after + 9, "oldest_seq": after + 5, "start_seq": after + 5}),
 ]
 
