@@ -13,6 +13,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby, pairwise
 
@@ -24,7 +25,7 @@ from prosa_conformance.kinds import Value
 from prosa_conformance.language import _, ngettext
 from prosa_conformance.match import Like, Rule, describe
 from prosa_conformance.outcome import Guilty, Violation
-from prosa_conformance.queues import unread_octets
+from prosa_conformance.queues import octets_on_their_way, unread_octets
 from prosa_conformance.registry import CODES, CONSTANTS
 from prosa_conformance.transcript import Kind
 
@@ -44,6 +45,7 @@ class Wire:
         self.name = name
         self.end: Kind | None = None
         self.is_killed = False  # the other end was killed: it may end in mid-frame
+        self.octets_put = 0
         self._socket = sock
         self._open = True
         self._was_refused = False
@@ -69,6 +71,7 @@ class Wire:
         except OSError:
             self._was_refused = True
             return False
+        self.octets_put += len(octets)
         return True
 
     @property
@@ -97,6 +100,33 @@ class Wire:
     def _ended(self, how: Kind) -> None:
         self.end = how
         self.case.transcript.add(self.name, how, "")
+
+    def fileno(self) -> int:
+        """For select."""
+        return self._socket.fileno()
+
+    # --- what is on its way ---
+
+    def put_some(self, octets: bytes) -> int:
+        """Send as much as the kernel takes without waiting; how many octets that was."""
+        self._socket.setblocking(False)
+        try:
+            count = self._socket.send(octets)
+        except OSError:  # it is full, or the other end has closed
+            return 0
+        self.octets_put += count
+        return count
+
+    @property
+    def octets_read(self) -> int | None:
+        """How much of what was sent the program at the other end has read, where the kernel tells."""
+        unread = unread_octets(self._socket)
+        return None if unread is None else self.octets_put - unread
+
+    @property
+    def octets_kept(self) -> int | None:
+        """How much the kernel keeps of what was sent here, where it tells."""
+        return octets_on_their_way(self._socket)
 
     # --- bad manners ---
 
@@ -270,6 +300,16 @@ class Endpoint(Wire):
             guilty=mark,
             symptom=symptom,
         )
+
+    def frames_here(self) -> list[Frame]:
+        """The frames that have come by now; waits for nothing."""
+        start = len(self.received)
+        if self.end is None and select.select([self], [], [], 0)[0]:
+            self._buffer += self.take(0)
+        with suppress(TimeoutError):
+            while self._read_frame(0) is not None:
+                continue
+        return self.received[start:]
 
     def barrier(self, seconds: float | None = None) -> list[Frame]:
         """PING, and all frames that came before its PONG."""

@@ -100,12 +100,28 @@ class Server:
     def address(self) -> tuple[str, int]:
         return self.process.address if self.process.program is not None else (self.process.host, self.process.port)
 
-    def connect(self, name: str = "alice", *, seed: bytes | None = None, receive_octets: int = 0) -> Peer:
-        """A new TCP connection; nothing is sent yet. `receive_octets` is the SO_RCVBUF of who will not read."""
+    def connect(
+        self,
+        name: str = "alice",
+        *,
+        seed: bytes | None = None,
+        receive_octets: int = 0,
+        segment_octets: int = 0,
+        source: str = "",
+    ) -> Peer:
+        """A new TCP connection; nothing is sent yet. `source` is the address to come from.
+
+        `receive_octets` is the SO_RCVBUF of who will not read. With small segments the kernel keeps little on
+        the server's side, too.
+        """
         family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
         sock = socket.socket(family)
         if receive_octets:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_octets)
+        if segment_octets:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment_octets)
+        if source:
+            sock.bind((source, 0))
         sock.settimeout(self.case.seconds())
         self.case.transcript.add(name, Kind.CONNECT, _("to {address}").format(address=self.target))
         try:

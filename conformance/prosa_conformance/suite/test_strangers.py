@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""Section 9.2: the places of those who are not READY, and who has to go when all of them are taken.
+
+A server may have fewer places than 64. A stranger that says nothing cannot be asked whether it is still
+there: its end is seen, or it goes on to READY.
+"""
+
+import ipaddress
+import select
+import socket
+import time
+
+from prosa_conformance.bugs import flipped
+from prosa_conformance.clauses import clause, timers
+from prosa_conformance.language import _
+from prosa_conformance.outcome import NotApplicable, Violation
+from prosa_conformance.peer import Peer
+from prosa_conformance.server import Server
+
+PLACES, OF_ONE_ADDRESS = 64, 8
+BEYOND = 6
+NEVER_MS = 600_000
+
+
+class Strangers:
+    """Those who came, in their order, eight from each address of the loopback network unless one is named."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.all: list[Peer] = []
+
+    def come(self, source: str = "") -> Peer:
+        """One more; nothing is sent yet."""
+        number = len(self.all)
+        peer = self.server.connect(f"stranger-{number + 1}", source=source or address(number // OF_ONE_ADDRESS))
+        self.all.append(peer)
+        return peer
+
+    def come_served(self, source: str = "") -> bool:
+        """One more, which says HELLO; False when it is closed instead of getting CHALLENGE."""
+        peer = self.come(source)
+        peer.hello()
+        try:
+            peer.expect_challenge()
+        except Violation:
+            if peer.end is None:
+                raise
+            return False
+        return True
+
+    def gone(self) -> list[Peer]:
+        """Those whose end has come by now."""
+        for peer in select.select([peer for peer in self.all if peer.end is None], [], [], 0)[0]:
+            peer.frames_here()
+        return [peer for peer in self.all if peer.end is not None]
+
+    def await_gone(self, count: int) -> None:
+        """Until so many have been closed, or the wait is over."""
+        deadline = self.server.case.deadline()
+        while len(self.gone()) < count and time.monotonic() < deadline:
+            here = [peer for peer in self.all if peer.end is None]
+            select.select(here, [], [], max(0, deadline - time.monotonic()))
+
+
+def address(number: int) -> str:
+    return f"127.0.{number + 1}.2"
+
+
+def need_addresses(server: Server) -> None:
+    """A machine that has one address only cannot send a crowd."""
+    try:
+        if ipaddress.ip_address(server.address[0]) not in ipaddress.ip_network("127.0.0.0/8"):
+            raise NotApplicable("there are many addresses to come from on the IPv4 loopback only")
+        with socket.socket() as probe:
+            probe.bind((address(PLACES // OF_ONE_ADDRESS), 0))
+    except (OSError, ValueError):
+        raise NotApplicable("this system has not enough addresses on its loopback") from None
+
+
+# --- LIM-04 ---
+
+
+@timers(handshake_ms=NEVER_MS)
+@clause("LIM-04", quote="A server MUST hold at most 64 connections that are not READY")
+@clause("LIM-04", quote="it closes the oldest one that has sent no HELLO, rather than refuse the newcomer")
+def test_oldest_silent_stranger_makes_room(fresh_server: Server) -> None:
+    """By turns one is silent, and one says HELLO. These are served, and the first of those have to go."""
+    need_addresses(fresh_server)
+    strangers = Strangers(fresh_server)
+    for _pair in range((PLACES + BEYOND) // 2):
+        strangers.come()
+        served = strangers.come_served()
+        assert served, _("{who} is closed, and there are some who have sent no HELLO").format(
+            who=strangers.all[-1].name
+        )
+    strangers.await_gone(BEYOND)
+    gone = strangers.gone()
+    held = len(strangers.all) - len(gone)
+    assert held <= PLACES, _("the server holds {count} connections that are not READY").format(count=held)
+    oldest = strangers.all[0 : 2 * len(gone) : 2]
+    assert gone == oldest, _("closed were {these}, the oldest that have sent no HELLO are {those}").format(
+        these=names(gone), those=names(oldest)
+    )
+    for peer in strangers.all[1::8]:
+        peer.auth()
+        peer.expect_welcome()
+
+
+def names(peers: list[Peer]) -> str:
+    return ", ".join(peer.name for peer in peers)
+
+
+@timers(handshake_ms=NEVER_MS)
+@clause("LIM-04", quote="When all of them have sent HELLO, the newcomer is closed")
+def test_newcomer_is_closed_where_all_have_sent_hello(fresh_server: Server) -> None:
+    need_addresses(fresh_server)
+    strangers = Strangers(fresh_server)
+    held = take_places(strangers)
+    assert not strangers.gone()[:-1], _("{who}, who has sent HELLO, was closed for a newcomer").format(
+        who=strangers.gone()[0].name
+    )
+    for peer in held:
+        peer.auth()
+        peer.expect_welcome()
+    assert strangers.come_served(), "a newcomer is closed although all that were there are READY"
+
+
+def take_places(strangers: Strangers) -> list[Peer]:
+    """Strangers who say HELLO, until one is closed; the others."""
+    while strangers.come_served():
+        count = len(strangers.all)
+        assert count <= PLACES, _("the server holds {count} connections that are not READY").format(count=count)
+    return strangers.all[:-1]
+
+
+@timers(handshake_ms=NEVER_MS, linger_ms=NEVER_MS)
+@clause("LIM-04", quote="A connection that was never READY counts until it is closed")
+def test_refused_strangers_count_until_they_are_closed(fresh_server: Server) -> None:
+    """Each is refused for its signature, and neither side closes. What is closed answers an octet with a reset."""
+    need_addresses(fresh_server)
+    strangers = Strangers(fresh_server)
+    while len(strangers.all) < PLACES + BEYOND and strangers.come_served():
+        peer = strangers.all[-1]
+        peer.send(flipped(peer.make_auth(), "handshake_sig"))
+        peer.expect_until_error("ERROR BAD_SIG")
+    for peer in strangers.all:
+        peer.put(b"?", "one octet more")
+    held = [peer for peer in strangers.all if not peer.was_reset]
+    assert len(held) <= PLACES, _("the server holds {count} connections that were never READY").format(count=len(held))
+
+
+# --- LIM-05 ---
+
+
+@timers(handshake_ms=NEVER_MS)
+@clause("LIM-05", quote="a server SHOULD hold at most 8 for one address")
+def test_crowd_from_one_address(fresh_server: Server) -> None:
+    """One address gets half of the places, and no more; another one still gets its eight."""
+    need_addresses(fresh_server)
+    strangers = Strangers(fresh_server)
+    first = crowd(strangers, address(0), PLACES)
+    other = crowd(strangers, address(1), 2 * OF_ONE_ADDRESS)
+    case = fresh_server.case
+    if first > PLACES // 2 + 1:
+        words = _("one address holds {count} of the 64 places, and with more than half taken it should hold 8")
+        case.not_strict(words.format(count=first))
+    if first < PLACES // 2:
+        words = _("one address gets {count} places only while less than half of them are taken")
+        case.not_strict(words.format(count=first))
+    if other != OF_ONE_ADDRESS:
+        words = _("with more than half of the places taken another address gets {count}, not 8")
+        case.not_strict(words.format(count=other))
+
+
+def crowd(strangers: Strangers, source: str, most: int) -> int:
+    """How many of one address are served before one is closed."""
+    return next((count for count in range(most) if not strangers.come_served(source)), most)
+
+
+@timers(handshake_ms=NEVER_MS)
+@clause("LIM-05", quote="it closes the newcomer, before it looks at LIM-04")
+def test_nobody_makes_room_for_a_crowd(fresh_server: Server) -> None:
+    """All places are taken by the silent, and the newcomer is the ninth of its address."""
+    need_addresses(fresh_server)
+    strangers = Strangers(fresh_server)
+    for _place in range(PLACES):
+        strangers.come()
+    if strangers.come_served(address(1)):
+        words = _("the ninth stranger of an address is served, and {who} had to go for it")
+        strangers.await_gone(1)
+        fresh_server.case.not_strict(words.format(who=names(strangers.gone()) or _("nobody")))
