@@ -181,17 +181,27 @@ class MiniServer:
 
     def make_place(self, address: str) -> bool:
         """Whether a newcomer is taken; the oldest that has sent no HELLO may have to go for it."""
-        strangers = [session for session in self.sessions if not session.nick]
-        near = sum(same_network(session.address, address) for session in strangers)
-        if len(strangers) >= STRANGERS // 2 and near >= STRANGERS_OF_ONE_ADDRESS:
+        strangers = self.strangers()
+        if self.is_crowd(strangers, address):
             return False
         if len(strangers) < STRANGERS:
             return True
-        silent = next((session for session in strangers if not session.hello), None)
-        if silent is not None:
-            silent.vanish()
-            self.tend(silent)
-        return silent is not None
+        leaver = self.who_goes(strangers)
+        if leaver is not None:
+            leaver.vanish()
+            self.tend(leaver)
+        return leaver is not None
+
+    def strangers(self) -> list[Session]:
+        """Those who were never READY, the oldest first."""
+        return [session for session in self.sessions if not session.nick]
+
+    def is_crowd(self, strangers: list[Session], address: str) -> bool:
+        near = sum(same_network(stranger.address, address) for stranger in strangers)
+        return len(strangers) >= STRANGERS // 2 and near >= STRANGERS_OF_ONE_ADDRESS
+
+    def who_goes(self, strangers: list[Session]) -> Session | None:
+        return next((stranger for stranger in strangers if not stranger.hello), None)
 
     def has_place(self, key: bytes) -> bool:
         """AUTH-07; who replaces an older session needs no other place."""
