@@ -374,6 +374,10 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def say_ready(host: str, port: int) -> None:
+    print(f"READY [{host}]:{port}" if ":" in host else f"READY {host}:{port}", flush=True)
+
+
 def main(server_class: type[MiniServer] = MiniServer) -> None:
     env, words = os.environ, sys.argv[1:]
     level = env.get("PROSA_LEVEL", LEVELS[-1])
@@ -392,8 +396,7 @@ def main(server_class: type[MiniServer] = MiniServer) -> None:
     woken, wake = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.write(wake, b"!"))
     listener = listen(env.get("PROSA_HOST", "127.0.0.1"), int(env.get("PROSA_PORT", "65432")))
-    host, port = listener.getsockname()[:2]
-    print(f"READY [{host}]:{port}" if ":" in host else f"READY {host}:{port}", flush=True)
+    say_ready(*listener.getsockname()[:2])
     server.serve(listener, woken)
 
 

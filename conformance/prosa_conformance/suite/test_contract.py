@@ -2,15 +2,16 @@
 """Chapter 13: how a server is started, what it prints, how it ends; and its key file."""
 
 import contextlib
+import re
 import socket
 import stat
 from collections.abc import Iterator
 
 import pytest
 
-from prosa_conformance.case import END_S, Case
+from prosa_conformance.case import END_S, START_S, Case
 from prosa_conformance.clauses import clause
-from prosa_conformance.launch import await_ready, server_values, spawn
+from prosa_conformance.launch import READY, await_ready, server_values, spawn
 from prosa_conformance.outcome import NotApplicable, Violation
 from prosa_conformance.process import Ended, Program
 from prosa_conformance.server import Server
@@ -65,6 +66,20 @@ def test_port_zero_means_any(case: Case) -> None:
             pass
 
 
+@clause("CON-05", quote="the port that it got, an IPv6 address in brackets", needs=["process"])
+def test_ipv6_address_in_brackets(case: Case) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        raise NotApplicable("this machine has no IPv6") from None
+    with started(case, host="::1", port="0") as program:
+        line = program.next_line(case.seconds(START_S))
+        if line is None and end_of(case, program).code == CANNOT_LISTEN:
+            raise NotApplicable("the server does not listen on IPv6")
+        assert line is not None, "the server never printed READY"
+        assert re.fullmatch(r"READY \[[0-9a-f:]+\]:[1-9][0-9]*", line.strip()), f"READY is printed as {line!r}"
+
+
 @pytest.mark.parametrize("timers", ["no_such_timer=5", "handshake_ms=1", "handshake_ms=never", "handshake_ms", "=5"])
 @clause("CON-02", quote="ends it with exit code 2 and a message on stderr", needs=["process"])
 def test_bad_timers(case: Case, timers: str) -> None:
@@ -74,7 +89,11 @@ def test_bad_timers(case: Case, timers: str) -> None:
 
 @clause("CON-03", quote="MUST end with exit code 89 before it does anything else", role="server", needs=["process"])
 def test_level_that_nobody_has(case: Case) -> None:
-    expect_end(case, NOT_THERE, "PROSA_LEVEL=L9", level="L9")
+    with started(case, level="L9") as program:
+        ended = end_of(case, program)
+        said = list(iter(lambda: program.next_line(0), None))
+    assert ended.code == NOT_THERE, f"PROSA_LEVEL=L9: the server ended with {ended}, not with exit code {NOT_THERE}"
+    assert not any(map(READY.match, said)), f"the server was ready before it looked at its level: {said[0]}"
 
 
 @clause("CON-07", quote="MUST say why on stderr and end with exit code 3", needs=["process"])
@@ -103,6 +122,17 @@ def test_lines_typed_before_they_are_asked_for(fresh_server: Server) -> None:
         alice.expect_answer(question, f"answer {number}")
 
 
+@clause("CON-06", quote="a line is a message as END-19 says", needs=["operator"])
+def test_several_lines_at_once(server: Server) -> None:
+    """An empty one is ignored, and the carriage return before a line feed is dropped."""
+    alice, room = server.joined("alice")
+    question = alice.publish(room, "a moment, please?")
+    alice.expect_own(question)
+    server.type_line("\n\r\nhere I am\r")
+    alice.expect_answer(question, "here I am")
+
+
+@clause("CON-01", quote="MUST take its settings from these variables", role="server", needs=["process"])
 @clause("ID-01", quote="in a file that only its owner can read", role="server", needs=["process"])
 def test_key_is_kept_and_private(fresh_server: Server) -> None:
     before = fresh_server.login("alice").server_key
