@@ -103,7 +103,8 @@ def parser() -> Parser:
     )
     how.add_argument("--lang", choices=LANGUAGES, help=_("the language of all words (default: the locale's)"))
     how.add_argument("--strict", action="store_true", help=_("non-strict results and known failures count as failures"))
-    how.add_argument("--report", type=Path, default=Path("report"), metavar="DIR", help=_("junit.xml and result.json"))
+    files = _("for report.html, junit.xml, result.json and captures")
+    how.add_argument("--report", type=Path, default=Path("report"), metavar="DIR", help=files)
     return words
 
 

@@ -186,12 +186,12 @@ class Wire:
     def reset(self) -> None:
         """Close so that the other end sees RST."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close()
+        self.close(Kind.ABORT)
 
-    def close(self) -> None:
+    def close(self, how: Kind = Kind.CLOSE) -> None:
         if self._open:
             self._open = False
-            self.case.transcript.add(self.name, Kind.CLOSE, "")
+            self.case.transcript.add(self.name, how, "")
             self._socket.close()
 
 

@@ -20,29 +20,24 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from prosa_conformance import hexdump, language, svg
+from prosa_conformance import language
 from prosa_conformance.clauses import Clause, all_clauses, plain
 from prosa_conformance.contract import FEATURES, LEVELS
-from prosa_conformance.dissect import Dissected, dissect
+from prosa_conformance.course import Course, Table, course
 from prosa_conformance.language import N_, _, ngettext
-from prosa_conformance.outcome import Guilty, Standing, Verdict
+from prosa_conformance.outcome import Standing, Verdict
 from prosa_conformance.places import PACKAGE
-from prosa_conformance.transcript import Kind
 from prosa_conformance.visible import visible
 
 TEMPLATES = PACKAGE / "templates"
-Table = Mapping[str, Any]
 
-MOST_FRAMES = 12  # decoded on a test's page
 CASES_AT_LENGTH = 3  # of one test that failed with many parameters
 MOST_LISTED = 12  # tests that passed, in a clause's list
 VECTORS = "codec"  # the file whose tests are a line each
 STEP = re.compile(r"\s*(\d+)\. \[ *([\d.]+) s\] (.*)", re.DOTALL)
 
-KNOWN = "known"
-NOT_RUN = "not run"
 # By standing or verdict: the sign, the style, and the word for it.
 SIGNS = {
     Standing.KEPT: ("\u2713", "kept", N_("kept")),
@@ -113,29 +108,6 @@ class Test:
         lines = self.failure.get("steps") or self.entry["steps"]
         matches = [(STEP.fullmatch(line), line) for line in lines]
         return [(found[1], found[2], found[3]) if found else ("", "", line.strip()) for found, line in matches]
-
-
-@dataclass(frozen=True)
-class Frames:
-    """The frames of one event: who to whom, decoded, and the octets."""
-
-    way: str
-    what: str
-    size: int
-    guilty: str
-    frames: list[Dissected]
-    dump: Markup
-
-
-@dataclass(frozen=True)
-class Course:
-    """How a failed test went: the picture and the frames."""
-
-    diagram: Markup
-    dump: Markup
-    parts: list[Dissected]
-    events: list[Frames]
-    left_out: int
 
 
 @dataclass
@@ -213,69 +185,10 @@ def _tests(entries: Sequence[Table]) -> list[Test]:
             base = test.name.partition("[")[0]
             cases[base].append(test)
             if len(cases[base]) <= CASES_AT_LENGTH:
-                test.told = _course(test)
+                test.told = course(test.failure, entry["role"], identity)
             test.first = cases[base][0]
         shown.append(test)
     return shown
-
-
-def _course(test: Test) -> Course:
-    failure = test.failure
-    octets = bytes.fromhex(failure["octets"])
-    mark = failure["guilty"] or {"offset": 0, "length": 0, "name": ""}
-    talk = [event for event in failure["events"] if event["kind"] in (Kind.SENT, Kind.RECEIVED) and event["octets"]]
-    numbers = [number for number, event in enumerate(talk) if event["guilty"] or number >= len(talk) - MOST_FRAMES]
-    return Course(
-        diagram=svg.draw(failure["events"], test.entry["role"], failure["sentence"], f"s-{test.id}"),
-        dump=_dump(Guilty(octets, **mark)) if octets else Markup(""),
-        parts=dissect(octets),
-        events=[_frames(talk[number], test.entry["role"]) for number in numbers],
-        left_out=len(talk) - len(numbers),
-    )
-
-
-def _frames(event: Table, role: str) -> Frames:
-    octets = bytes.fromhex(event["octets"])
-    program = _(f"the {role}")
-    way = (event["actor"], program) if event["kind"] == Kind.SENT else (program, event["actor"])
-    mark = event["guilty"] or {"offset": 0, "length": 0, "name": ""}
-    return Frames(
-        way=" \u2192 ".join(way),
-        what=event["what"],
-        size=event["size"],
-        guilty=mark["name"],
-        frames=dissect(octets),
-        dump=_dump(Guilty(octets, **mark)),
-    )
-
-
-def _dump(guilty: Guilty) -> Markup:
-    return Markup("\n").join(line for row in hexdump.rows(guilty) for line in _dump_lines(row))
-
-
-def _dump_lines(row: hexdump.Row | None) -> list[Markup]:
-    if row is None:
-        return [Markup("....")]
-    cells = row.octets.hex(" ").split()
-    filler = "   " * (hexdump.ROW - len(cells))
-    before, guilty, after = (
-        " ".join(part) for part in (cells[: row.low], cells[row.low : row.high], cells[row.high :])
-    )
-    if not row.high:
-        return [escape(f"{row.start:04x}  {after}{filler}  {row.text}")]
-    line = Markup("{start:04x}  {before}<mark>{guilty}</mark>{after}{filler}  {text}")
-    carets = " " * (6 + 3 * row.low) + " ".join(["^^"] * (row.high - row.low))
-    return [
-        line.format(
-            start=row.start,
-            before=f"{before} " if before else "",
-            guilty=guilty or "  ",
-            after=f" {after}" if after else "",
-            filler=filler,
-            text=row.text,
-        ),
-        Markup('<span class="carets">{carets} {name}</span>').format(carets=carets, name=visible(row.name)),
-    ]
 
 
 def _groups(failures: Sequence[Test]) -> list[list[Test]]:
@@ -377,6 +290,9 @@ def _verdict(table: Table) -> tuple[Sign, str]:
             return Sign.of(Standing.BROKEN), words.format(level=level, clauses=clauses, tests=tests)
         case 3:
             return Sign.of(Standing.BROKEN), _("It did not start, and no test was run.")
+        case 2:
+            words = _("There is no verdict: of the selected tests none could be run here.")
+            return Sign.of(Verdict.INCONCLUSIVE), words
         case _:
             return Sign.of(Verdict.INCONCLUSIVE), _("There is no verdict: the suite itself broke.")
 

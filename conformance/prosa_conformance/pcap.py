@@ -74,6 +74,7 @@ def of_transcript(events: Iterable[Event], side: str) -> list[Conversation]:
         Kind.RECEIVED: (other, None),
         Kind.SHUT: (side, End.FIN),
         Kind.CLOSE: (side, End.FIN),
+        Kind.ABORT: (side, End.RESET),
         Kind.FIN: (other, End.FIN),
         Kind.RESET: (other, End.RESET),
     }
@@ -86,7 +87,7 @@ def of_transcript(events: Iterable[Event], side: str) -> list[Conversation]:
         if event.kind in kinds:
             sender, end = kinds[event.kind]
             current[event.actor].steps.append((event.at + since_1970, sender, end or event.octets))
-        if event.kind is Kind.CLOSE:
+        if event.kind in (Kind.CLOSE, Kind.ABORT):
             del current[event.actor]
     return all_of_them
 

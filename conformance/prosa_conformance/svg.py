@@ -29,7 +29,7 @@ ROW = 30
 LONGEST = 62  # characters of a row's words
 PAUSE_S = 0.25  # a silence that is shown
 NAME = re.compile(r"([A-Z]{3,})\b(.*)", re.DOTALL)
-FROM_PEER = (Kind.SENT, Kind.CONNECT, Kind.SHUT, Kind.CLOSE)
+FROM_PEER = (Kind.SENT, Kind.CONNECT, Kind.SHUT, Kind.CLOSE, Kind.ABORT)
 FROM_PROGRAM = (Kind.RECEIVED, Kind.FIN, Kind.RESET)
 
 
@@ -61,8 +61,8 @@ class Picture:
         back = x - 9 if right else x + 9
         self.add('<path class="{k}" d="M{x} {y}L{b} {u}V{l}Z"/>', k=kind, x=x, y=y, b=back, u=y - 4.5, l=y + 4.5)
 
-    def cross(self, x: float, y: float) -> None:
-        self.add('<path class="cross" d="M{a} {c}l10 10m0 -10l-10 10"/>', a=x - 5, c=y - 5)
+    def cross(self, x: float, y: float, style: str) -> None:
+        self.add('<path class="cross{s}" d="M{a} {c}l10 10m0 -10l-10 10"/>', s=style, a=x - 5, c=y - 5)
 
     # --- rows ---
 
@@ -91,13 +91,13 @@ class Picture:
         kind, guilty = event["kind"], event["guilty"]
         right = kind in FROM_PEER
         level = self.y + 20
-        tone = {Kind.CONNECT: " quiet", Kind.FIN: " fin", Kind.SHUT: " fin", Kind.CLOSE: " fin", Kind.RESET: " fault"}
+        tone = {Kind.CONNECT: " quiet", Kind.RESET: " fault"}
         style = " fault" if guilty else tone.get(kind, "")
         self._label(_words(event, often), "words" + style)
         start, stop = (lane, self.end) if right else (self.end, lane)
-        if kind == Kind.RESET:
-            self.add('<path class="arrow fault" d="{d}"/>', d=_zigzag(start, stop, level))
-            self.cross(stop + 8, level)
+        if kind in (Kind.RESET, Kind.ABORT):
+            self.add('<path class="arrow{s}" d="{d}"/>', s=style, d=_zigzag(start, stop, level))
+            self.cross(stop - 8 if right else stop + 8, level, style)
         else:
             self.line(start, level, stop, level, "arrow" + style)
             self.head(stop, level, right=right, kind="tip" + style)
@@ -205,6 +205,7 @@ def _words(event: Event, often: str) -> Markup:
         Kind.RESET: "\u2717 " + _("RST: the connection is reset"),
         Kind.SHUT: _("FIN: sends no more"),
         Kind.CLOSE: _("closes (FIN)"),
+        Kind.ABORT: _("RST: resets the connection"),
     }
     words = _cut(ends.get(event["kind"], event["what"]), LONGEST - len(often))
     found = NAME.fullmatch(words)

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     RESET = "reset"
     SHUT = "shut"
     CLOSE = "close"
+    ABORT = "abort"
     PROGRAM = "program"
     TYPED = "typed"
     PRINTED = "printed"
@@ -135,6 +136,7 @@ def _step(event: Event, started: float) -> str:
         Kind.RESET: _("sees the connection reset (RST)"),
         Kind.SHUT: _("shuts its sending side down"),
         Kind.CLOSE: _("closes"),
+        Kind.ABORT: _("resets the connection (RST)"),
         Kind.TYPED: _("is told on stdin:") if event.actor == "the codec" else _("types"),
         Kind.PRINTED: _("prints:"),
     }.get(event.kind, "")

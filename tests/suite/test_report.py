@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import unicodedata
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,16 +16,16 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from conftest import CONFORMANCE, SOME, Conform, faulty, python
+from conftest import CONFORMANCE, FAST, SOME, Conform, Outcome, faulty, python
 from fakes import HOSTILE
-from prosa_conformance import html, language
+from prosa_conformance import html, language, svg
 from prosa_conformance.outcome import Result, Standing, Verdict, standings
 from prosa_conformance.reports import as_json
+from prosa_conformance.transcript import Kind, Transcript
 
 SCHEMA = json.loads((CONFORMANCE / "prosa_conformance" / "result.schema.json").read_text())
 FAILED = "handshake::tampered_auth_signature"
 GOOD = python("mini_server.py")
-FAST = ("--time-scale", "0.2")
 MOST_OCTETS = 3_000_000
 
 
@@ -36,13 +37,12 @@ def check(result: dict[str, Any]) -> None:
     assert not faults, faults
 
 
-def test_result_follows_its_schema(conform: Conform) -> None:
-    check(conform("--cmd", faulty("AcceptsAnyAuth"), *SOME, *FAST).result)
+def test_result_follows_its_schema(violating: Outcome) -> None:
+    check(violating.result)
 
 
-def test_events_of_a_failed_test_are_in_the_result(conform: Conform) -> None:
-    tests = conform("--cmd", faulty("AcceptsAnyAuth"), *SOME, *FAST).result["tests"]
-    events = next(test for test in tests if test["test"] == FAILED)["failure"]["events"]
+def test_events_of_a_failed_test_are_in_the_result(violating: Outcome) -> None:
+    events = next(test for test in violating.result["tests"] if test["test"] == FAILED)["failure"]["events"]
     marked = [event for event in events if event["guilty"]]
     assert [event["guilty"]["name"] for event in marked] == ["handshake_sig"], marked
     assert len(bytes.fromhex(marked[0]["octets"])) == marked[0]["size"], "octets are missing"
@@ -50,8 +50,8 @@ def test_events_of_a_failed_test_are_in_the_result(conform: Conform) -> None:
     assert [event["at"] for event in events] == sorted(event["at"] for event in events), "in order"
 
 
-def test_page_is_made_of_the_result_alone(conform: Conform, tmp_path: Path) -> None:
-    report = conform("--cmd", faulty("AcceptsAnyAuth"), *SOME, *FAST).report
+def test_page_is_made_of_the_result_alone(violating: Outcome, tmp_path: Path) -> None:
+    report = violating.report
     again = subprocess.run(
         [sys.executable, "-m", "prosa_conformance.html", str(report / "result.json")],
         env={"PYTHONPATH": str(CONFORMANCE)},
@@ -182,6 +182,42 @@ def junit_counts(report: Path) -> dict[str, int]:
     }
     assert counted == {"tests": len(cases), **found}, counted
     return counted
+
+
+# --- the picture ---
+
+
+def test_picture_tells_the_ends_of_a_connection_apart() -> None:
+    """FIN and RST of either side, and the fault, each in words and in a form of its own."""
+    kinds = ("connect", "sent", "received", "fin", "shut", "reset", "abort", "close")
+    events = [event(kind, number / 10) for number, kind in enumerate(kinds)]
+    events[1]["guilty"] = {"offset": 0, "length": 1, "name": "author_sig"}
+    drawn = svg.draw(events, "server", "it failed", "x")
+    words = ElementTree.fromstring(drawn)
+    told = ["".join(element.itertext()) for element in words.iter("text")]
+    for ending in ("FIN: the end of the stream", "FIN: sends no more", "closes (FIN)", "RST: resets the connection"):
+        assert ending in told, told
+    assert "\u2717 RST: the connection is reset" in told and "\u2717 fault: author_sig" in told, told
+    assert drawn.count('class="bar"') == 3 and drawn.count('class="cross') == 2, "three FIN, two RST"
+
+
+def test_picture_of_a_long_test_is_folded() -> None:
+    transcript = Transcript()
+    for number in range(5000):
+        transcript.add("mallory", Kind.SENT, f"PUBLISH {{counter={number}}}", b"PR")
+        transcript.add("alice", Kind.RECEIVED, "PONG", b"PR")
+        transcript.add("alice", Kind.RECEIVED, "PONG", b"PR")
+    moments = [asdict(moment) for moment in transcript.moments()]
+    drawn = svg.draw(moments, "server", "it failed", "x")
+    assert 'PONG</tspan><tspan class="soft"> (2 times)' in drawn, "a row of equal events is one arrow"
+    assert "events left out" in drawn and "counter=0}" in drawn and "counter=4999}" in drawn
+    assert sum(moment["times"] for moment in moments) == 15000, "every event is counted"
+    assert len(moments) < 100, "few are drawn"
+
+
+def event(kind: str, at: float) -> dict[str, Any]:
+    usual = {"actor": "mallory", "what": "PUBLISH {counter=1}", "times": 1, "octets": "", "size": 0, "guilty": None}
+    return {"kind": kind, "at": at, **usual}
 
 
 # --- standings and size ---

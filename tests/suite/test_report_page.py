@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chromium import Chromium
-from conftest import CONFORMANCE, SOME, faulty
+from conftest import Conform, Outcome, python
 
 TEST = "handshake::tampered_auth_signature"
 FAILED = "t-handshake-tampered_auth_signature"
@@ -20,21 +18,8 @@ SIZES = (360, 1100)
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a server that takes any signature: some tests pass, one fails."""
-    folder = tmp_path_factory.mktemp("report")
-    words = [sys.executable, "-m", "prosa_conformance", "--cmd", faulty("AcceptsAnyAuth"), *SOME]
-    words += ["--time-scale", "0.2", "--lang", "en", "--report", str(folder)]
-    done = subprocess.run(
-        words,
-        env={"PYTHONPATH": str(CONFORMANCE), "PATH": "/usr/bin:/bin"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1, done.stdout + done.stderr
-    return folder / "report.html"
+def report(violating: Outcome) -> Path:
+    return violating.report / "report.html"
 
 
 @pytest.fixture(scope="module")
@@ -209,3 +194,15 @@ def test_print(browser: Chromium, report: Path) -> None:
     browser.run("dispatchEvent(new Event('beforeprint'))")
     assert browser.run(folded) == 0, "a frame stays folded on paper"
     assert browser.print().startswith(b"%PDF-")
+
+
+def test_hostile_words_do_nothing(browser: Chromium, conform: Conform) -> None:
+    """A reason in an ERROR and words on stderr that are a script, a picture, an escape, a change of direction."""
+    report = conform("--cmd", python("fakes.py", "hostile"), "-k", "four_frames").report / "report.html"
+    browser.look()
+    browser.open(report, "#t-handshake-four_frames_make_a_session")
+    assert browser.run("document.title").endswith("PROSA/1 conformance"), "a script from the wire has run"
+    assert browser.run("document.images.length + document.scripts.length") == 1, "an element from the wire"
+    assert not browser.told("Runtime.exceptionThrown", "Log.entryAdded"), browser.events
+    shown = browser.run("document.getElementById('t-handshake-four_frames_make_a_session').innerText")
+    assert "<script>document.title='taken'</script>" in shown and "\u241b[31m\u2407<U+202E>txt" in shown, shown
