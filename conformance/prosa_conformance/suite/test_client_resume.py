@@ -5,6 +5,7 @@ A client may come back by itself or be started again: `come_back` takes either. 
 attempts holds for those that it makes by itself.
 """
 
+import socket
 import time
 from collections.abc import Callable
 
@@ -437,3 +438,48 @@ def test_server_that_comes_back_with_another_key(resuming: Chat) -> None:
     again.session.expect_error("PIN_MISMATCH")
     again.session.close()
     expect_no_return(again, ClientExit.AUTHENTICATION)
+
+
+# --- under another address ---
+
+
+def addresses_of(name: str, port: int) -> list[str]:
+    """The addresses behind a name of this machine, on which a server can be."""
+    found = {str(entry[4][0]) for entry in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)}
+    return [address for address in sorted(found) if can_listen(address, port)]
+
+
+def can_listen(address: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+
+
+@clause(
+    "RES-12", quote="look the name up again on every attempt, and try every address that comes back", level="resume"
+)
+@clause("ID-02", quote="pin the server's key under the target at the first contact")
+def test_server_that_moves_to_another_address(scripted_server: ScriptedServer, start_client: StartClient) -> None:
+    """Name and key stay: the client finds it, and takes it for the one that it knows."""
+    scripted_server.stop_listening()
+    case, port = scripted_server.case, scripted_server.port
+    addresses = addresses_of("localhost", port)
+    if len(addresses) < 2:
+        raise NotApplicable("the name localhost has one address on this machine")
+    before, after = (ScriptedServer(case, address=(address, port)) for address in addresses[:2])
+    after.stop_listening()
+    before.host = "localhost"
+    chat = Chat.begin_with(before, start_client(before), "resume")
+    chat.say("from here")
+    before.stop_listening()
+    after.listen()
+    after.host, after.features, after.rooms = "localhost", before.features, before.rooms
+    lose(chat)
+    again = Chat(after, chat.client, chat.session).come_back(start_client)
+    again.resume()
+    again.say("and from there")
+    after.stop_listening()
+    again.leave()
