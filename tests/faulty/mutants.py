@@ -16,22 +16,23 @@ Exit: 0 all killed as expected, 1 not, 2 wrong words.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
 import re
 import shlex
-import subprocess
 import sys
 import tempfile
 import textwrap
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from io import StringIO
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -39,11 +40,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "conformance"), str(ROOT / "tests" / "suite")]
 
 from fault import HERE, Fault, faults  # noqa: E402
+from prosa_conformance import cli  # noqa: E402
 
 START = Path(__file__).with_name("start.py")
 COMMANDS = {"server": "--cmd", "client": "--client-cmd", "codec": "--codec-cmd"}
 SHORT, FULL = "0.3", "1"  # of the suite's waits
-DEADLINE_S = 600
 CONFORMS, VIOLATES = 0, 1
 LAST_LINES = 12  # of a run that came to nothing
 STATES = ("killed", "survived", "wrongly")
@@ -62,10 +63,11 @@ Table = dict[str, list[str]]
 class Seen:
     """What the suite said of one faulty program: by failed test the sentences of its cases."""
 
-    fault: Fault
+    name: str
+    code: int
+    words: list[str]  # the last lines
     failed: Table = field(default_factory=dict)
-    trouble: list[str] = field(default_factory=list)  # whatever the table says
-    survived: bool = False
+    broken: list[str] = field(default_factory=list)  # clauses
     seconds: float = 0.0
 
 
@@ -73,6 +75,7 @@ class Seen:
 class Verdict:
     """`trouble` is what is not as the table says: nothing when the fault is killed."""
 
+    fault: Fault
     seen: Seen
     trouble: list[str]
 
@@ -80,12 +83,11 @@ class Verdict:
     def state(self) -> str:
         if not self.trouble:
             return "killed"
-        return "survived" if self.seen.survived else "wrongly"
+        return "survived" if self.seen.code == CONFORMS else "wrongly"
 
     def show(self) -> None:
-        fault = self.seen.fault
-        words = f"{fault.name:34} {' '.join(fault.clauses)}: {len(self.seen.failed)} tests, {self.seen.seconds:.1f} s"
-        print(f"{self.state:8} {words}")
+        words = f"{' '.join(self.fault.clauses)}: {len(self.seen.failed)} tests, {self.seen.seconds:.1f} s"
+        print(f"{self.state:8} {self.fault.name:34} {words}")
         for line in self.trouble:
             print(f"         {line}")
         sys.stdout.flush()
@@ -94,67 +96,67 @@ class Verdict:
 # --- one faulty program ---
 
 
-def judge(fault: Fault, time_scale: str) -> Seen:
-    """Run the tests of its clauses."""
+def load_suite() -> None:
+    """Everything is imported once; each run of the suite is a fork of this process."""
+    with contextlib.redirect_stdout(StringIO()):
+        cli.main(["--cmd", "true", "--client-cmd", "true", "--codec-cmd", "true", "--list"])
+
+
+def judge(time_scale: str, name: str) -> Seen:
+    """Run the tests of its clauses, in a process of its own."""
     started = time.monotonic()
+    printed = StringIO()
     with tempfile.TemporaryDirectory(prefix="prosa-mutant-") as folder:
-        done = subprocess.run(
-            [*command(fault, time_scale), "--report", folder],
-            env={**os.environ, "PYTHONPATH": str(ROOT / "conformance")},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
-        if done.returncode == VIOLATES:
-            seen = read_result(fault, json.loads((Path(folder) / "result.json").read_text()))
-        elif done.returncode == CONFORMS:
-            seen = Seen(fault, trouble=["the suite finds nothing"], survived=True)
-        else:
-            seen = Seen(
-                fault, trouble=[f"the suite ends with {done.returncode}", *done.stdout.split("\n")[-LAST_LINES:]]
-            )
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            code = cli.main([*options_for(faults()[name], time_scale), "--report", folder])
+        seen = Seen(name, int(code), printed.getvalue().splitlines()[-LAST_LINES:])
+        if code == VIOLATES:
+            read_result(seen, Path(folder) / "result.json")
     seen.seconds = time.monotonic() - started
     return seen
 
 
-def command(fault: Fault, time_scale: str) -> list[str]:
+def options_for(fault: Fault, time_scale: str) -> list[str]:
     start = [sys.executable, str(START), fault.name, str(fault.table.parent)]
-    words = [sys.executable, "-m", "prosa_conformance", "--lang", "en", *fault.subject]
-    words += [COMMANDS[fault.role], shlex.join(start)]
+    words = ["--lang", "en", *fault.subject, COMMANDS[fault.role], shlex.join(start)]
     words += ["--level", fault.level, "--features", ",".join(fault.features), "--only", ",".join(fault.clauses)]
-    return [*words, "--strict", "--time-scale", time_scale, "--seed", "1", "--jobs", "1"]
+    return [*words, "--strict", "--time-scale", time_scale, "--seed", "1"]
 
 
-def read_result(fault: Fault, result: dict[str, Any]) -> Seen:
-    seen = Seen(fault)
+def read_result(seen: Seen, path: Path) -> None:
+    result = json.loads(path.read_text(encoding="utf-8"))
+    seen.broken = result["clauses"]["broken"]
     for test in result["tests"]:
         if test["verdict"] == "fail":
             sentences = seen.failed.setdefault(test["test"].partition("[")[0], [])
             if normal(test["reason"]) not in sentences:
                 sentences.append(normal(test["reason"]))
-    broken = result["clauses"]["broken"]
-    seen.trouble += [f"{clause} is kept" for clause in fault.clauses if clause not in broken]
-    if not fault.falls:
-        said = [words for sentences in seen.failed.values() for words in sentences]
-        seen.trouble += [f"it fell over: {words}" for words in said if any(fall in words for fall in FELL_OVER)]
-    return seen
 
 
 def normal(sentence: str) -> str:
-    """The sentence as tables have it: the same in every run, and for all vectors."""
+    """The sentence as tables have it: the same in every run."""
     first, _, _ = sentence.partition("; first noticed as: ")
-    return VARIABLE.sub("#", LIST.sub("[#]", VECTOR.sub("vector #", first)))
+    return VARIABLE.sub("#", LIST.sub("[#]", first))
 
 
-def compare(seen: Seen) -> Verdict:
+def blunders(fault: Fault, seen: Seen) -> list[str]:
+    """What is wrong whatever the table says."""
+    if seen.code == CONFORMS:
+        return ["the suite finds nothing"]
+    if seen.code != VIOLATES:
+        return [f"the suite ends with {seen.code}", *seen.words]
+    trouble = [f"{clause} is kept" for clause in fault.clauses if clause not in seen.broken]
+    said = {sentence for sentences in seen.failed.values() for sentence in sentences}
+    fell = [] if fault.falls else [sentence for sentence in said if any(words in sentence for words in FELL_OVER)]
+    return [*trouble, *(f"it fell over: {sentence}" for sentence in fell)]
+
+
+def compare(fault: Fault, seen: Seen) -> Verdict:
     """What is not as the table says."""
-    expected = read_table(seen.fault.table).get(seen.fault.name)
+    trouble = blunders(fault, seen)
+    expected = read_table(fault.table).get(fault.name)
     if expected is None:
-        return Verdict(seen, [*seen.trouble, f"it has no entry in {seen.fault.table.name}"])
-    trouble = [*seen.trouble]
+        return Verdict(fault, seen, [*trouble, f"it has no entry in {fault.table.name}"])
     trouble += [f"{test} should fail, and does not" for test in expected if test not in seen.failed]
     for test, sentences in seen.failed.items():
         if test not in expected:
@@ -162,7 +164,7 @@ def compare(seen: Seen) -> Verdict:
             continue
         known = set(map(normal, expected[test]))
         trouble += [f"{test} fails for another reason: {words}" for words in sentences if words not in known]
-    return Verdict(seen, trouble)
+    return Verdict(fault, seen, trouble)
 
 
 # --- tables ---
@@ -172,13 +174,13 @@ def read_table(path: Path) -> dict[str, Table]:
     return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
 
 
-def write_entry(seen: Seen) -> None:
+def write_entry(fault: Fault, seen: Seen) -> None:
     """Put one entry into its table, in the place of what it said before."""
-    with seen.fault.table.open("a+", encoding="utf-8") as file:
+    with fault.table.open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         table = yaml.safe_load(file.read()) or {}
-        table[seen.fault.name] = {test: sorted(sentences) for test, sentences in sorted(seen.failed.items())}
+        table[fault.name] = {test: sorted(sentences) for test, sentences in sorted(seen.failed.items())}
         file.truncate(0)
         file.write(HEADING)
         yaml.safe_dump(dict(sorted(table.items())), file, width=110, allow_unicode=True)
@@ -198,29 +200,34 @@ def strangers(known: Sequence[Fault]) -> list[str]:
 
 def run(wanted: Sequence[Fault], jobs: int, update: bool) -> list[Verdict]:
     """Many at once; then, one by one, those that were not as expected."""
+    known = {fault.name: fault for fault in wanted}
     verdicts, again = [], []
-    with ThreadPoolExecutor(jobs) as pool:
-        for done in as_completed([pool.submit(judge, fault, SHORT) for fault in wanted]):
-            seen = done.result()
-            if update and seen.failed and not seen.trouble:
-                write_entry(seen)
-            verdict = compare(seen)
-            if verdict.trouble and not update:
-                again.append(seen.fault)
-            else:
-                verdict.show()
-                verdicts.append(verdict)
-    for fault in again:
-        verdicts.append(compare(judge(fault, FULL)))
+    for seen in judged(known, FULL if update else SHORT, jobs):
+        fault = known[seen.name]
+        if update and not blunders(fault, seen):
+            write_entry(fault, seen)
+        verdict = compare(fault, seen)
+        if verdict.trouble and not update:
+            again.append(fault.name)
+        else:
+            verdict.show()
+            verdicts.append(verdict)
+    for seen in judged(again, FULL, 1):
+        verdicts.append(compare(known[seen.name], seen))
         verdicts[-1].show()
     return verdicts
+
+
+def judged(names: Iterable[str], time_scale: str, jobs: int) -> Iterator[Seen]:
+    with get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
+        yield from pool.imap_unordered(partial(judge, time_scale), names)
 
 
 def summary(verdicts: Sequence[Verdict]) -> list[str]:
     """By state how many faults, and of which clauses."""
     clauses: dict[str, Counter[str]] = defaultdict(Counter)
     for verdict in verdicts:
-        clauses[verdict.state].update(verdict.seen.fault.clauses)
+        clauses[verdict.state].update(verdict.fault.clauses)
     lines = []
     for state in (state for state in STATES if clauses[state]):
         named = [f"{clause} x{many}" if many > 1 else clause for clause, many in sorted(clauses[state].items())]
@@ -248,6 +255,7 @@ def main(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     known = list(faults(options.folder.resolve()).values())
     wanted = chosen(known, options.names)
+    load_suite()
     verdicts = run(wanted, options.jobs, options.update)
     unknown = strangers(known)
     print("\n".join([*unknown, *summary(verdicts)]))
