@@ -199,6 +199,18 @@ def test_new_room_is_empty(server: Server) -> None:
     assert numbers == wanted, f"a room in which nobody has written is joined with {numbers}"
 
 
+@clause("FLOW-06", quote="Without after_seq `start_seq` MUST be head_seq + 1", level="resume", needs=["answers"])
+def test_who_does_not_ask_gets_no_history(server: Server) -> None:
+    """Resume is there on both sides, and this JOIN asks for nothing."""
+    earlier = server.login_with("alice", "resume")
+    server.exchange(earlier, earlier.join())
+    earlier.leave_politely()
+    alice = server.login_with("alice", "resume")
+    room = alice.join()
+    head = room.joined.number("head_seq")
+    assert room.start_seq == head + 1, f"start_seq is {room.start_seq} where head_seq is {head}"
+
+
 @clause("FLOW-08", quote="A server that does not have the room's level yet SHOULD answer a JOIN with NOT_SUPPORTED")
 def test_room_of_a_later_level(server: Server) -> None:
     alice = server.login("alice")
