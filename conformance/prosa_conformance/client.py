@@ -18,6 +18,9 @@ from prosa_conformance.process import Ended, Program, end_symptom, still_running
 from prosa_conformance.transcript import Kind
 
 Event = dict[str, Any]
+BRIEF = (
+    "room", "own", "change", "nick", "counter", "room_seq", "text", "from", "code", "reason", "how", "again", "exit",
+)  # fmt: skip
 
 
 class Client:
@@ -147,12 +150,12 @@ class Client:
         )
 
     def _take(self, line: str) -> Event:
-        self.case.transcript.add("the client", Kind.PRINTED, line[:200])
         self.printed.append(line)
         try:
             event = json.loads(line)
         except json.JSONDecodeError:
             event = None
+        self.case.transcript.add("the client", Kind.PRINTED, _brief(event) or line[:200])
         if not isinstance(event, dict) or not isinstance(event.get("event"), str):
             raise Violation(
                 _("the client printed something else than an event on stdout"),
@@ -192,3 +195,11 @@ class Client:
         event = self.expect_event("closed", seconds=END_S, exit=exit_code, **members)
         self.expect_exit(exit_code)
         return event
+
+
+def _brief(event: object) -> str:
+    """An event in one line: its name and the members that tell most."""
+    if not isinstance(event, dict):
+        return ""
+    parts = [f"{name}={json.dumps(event[name], ensure_ascii=False)}" for name in BRIEF if name in event]
+    return f"{event.get('event')} {{{', '.join(parts)}}}"

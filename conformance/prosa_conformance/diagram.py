@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from prosa_conformance.language import _
-from prosa_conformance.transcript import Event, Kind, Transcript, runs, times
+from prosa_conformance.transcript import ACTORS, Event, Kind, Transcript, runs, times
 
 WIDTH = 64
 MOST = 24
@@ -12,14 +12,15 @@ MOST = 24
 
 def sequence(transcript: Transcript, program: str) -> str:
     """One line an event between a peer and the program; the last ones of a long test."""
-    shown = runs(event for event in transcript.events if event.kind is not Kind.NOTE)
+    rows = runs(event for event in transcript.events if event.kind is not Kind.NOTE)
+    shown = [row for row in rows if len(rows) <= MOST or not row[0].is_routine][-MOST:]
     actors = [event.actor for event, _ in shown if event.kind in (Kind.SENT, Kind.RECEIVED)]
     left = max((len(actor) for actor in actors), default=5)
-    lines = [f"  {'':{left}} |{'':{WIDTH}}| {program}"]
-    if len(shown) > MOST:
-        earlier = _("{count} earlier").format(count=len(shown) - MOST)
-        lines.append(f"  {'':{left}} :{earlier:^{WIDTH}}:")
-    lines += [_line(event, times(count), left) for event, count in shown[-MOST:]]
+    lines = [f"  {'':{left}} |{'':{WIDTH}}| {_(program)}"]
+    if len(shown) < len(rows):
+        more = _("{count} more").format(count=len(rows) - len(shown))
+        lines.append(f"  {'':{left}} :{more:^{WIDTH}}:")
+    lines += [_line(event, times(count), left) for event, count in shown]
     return "\n".join(lines)
 
 
@@ -33,6 +34,8 @@ def _line(event: Event, often: str, left: int) -> str:
         case Kind.RECEIVED:
             return f"{actor}|{_arrow(what, to_right=False)}|{mark}"
         case Kind.CONNECT:
+            if event.actor in ACTORS:  # the program itself
+                return f"  {'':{left}} |{_arrow(connects, to_right=False)}|"
             return f"{actor}|{_arrow(connects, to_right=True)}|"
         case Kind.FIN:
             return f"{actor}|{_arrow('FIN', to_right=False)}|"

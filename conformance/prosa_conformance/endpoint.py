@@ -69,7 +69,7 @@ class Wire:
                 symptom="stalled",
             ) from None
         except OSError:
-            self._was_refused = True
+            self._refused()
             return False
         self.octets_put += len(octets)
         return True
@@ -78,8 +78,13 @@ class Wire:
     def was_reset(self) -> bool:
         """Whether an RST has come, also one behind a FIN, which reading alone does not show."""
         if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0:
-            self._was_refused = True  # to ask takes the error away
+            self._refused()  # to ask takes the error away
         return self._was_refused or self.end is Kind.RESET
+
+    def _refused(self) -> None:
+        if not self._was_refused and self.end is not Kind.RESET:
+            self.case.transcript.add(self.name, Kind.RESET, "")
+        self._was_refused = True
 
     def take(self, seconds: float) -> bytes:
         """The octets that are there, waiting up to `seconds` for the first; empty at the end."""
@@ -270,18 +275,18 @@ class Endpoint(Wire):
     def _due_frame(self, deadline: float, missing: str, passed: list[str], *, refused: bool = False) -> Frame:
         """The next frame; without one a violation that says what was missing, after what; `refused`: it is an ERROR."""
         symptom = "accepted" if refused and passed else ""
-        before = _(", after {frames}").format(frames=_listed(passed)) if passed else ""
         try:
             frame = self._read_frame(deadline)
         except TimeoutError:
             words = _("{subject} did not send {what} to {who}")
             words = words.format(subject=self.case.subject, what=missing, who=self.name)
-            raise self._violation(words, missing, _("silence") + before, symptom or "silence") from None
+            symptom = symptom or ("no-ack" if missing.startswith("ACK ") else "silence")
+            raise self._violation(words, missing, _listed(passed, _("silence")), symptom) from None
         if frame is None:
             words = _("{subject} ended the connection where {what} was due")
             words = words.format(subject=self.case.subject, what=missing)
             symptom = symptom or ("no-error" if refused else "closed")
-            raise self._violation(words, missing, _end_words(self.end) + before, symptom)
+            raise self._violation(words, missing, _listed(passed, _end_words(self.end)), symptom)
         return frame
 
     def _wrong_frame(self, frame: Frame, wanted: list[Like], missing: str) -> Violation:
@@ -465,15 +470,18 @@ class Endpoint(Wire):
         )
 
 
-def _listed(passed: Sequence[str]) -> str:
-    """What came, in one line; the same many times is said once."""
+def _listed(passed: Sequence[str], end: str) -> str:
+    """What came, and what came then, in one line; the same many times is said once."""
+    if not passed:
+        return end
     counted = [(words, len(list(same))) for words, same in groupby(passed)]
-    return ", ".join(
+    frames = ", ".join(
         ngettext("{count} time {frame}", "{count} times {frame}", count).format(count=count, frame=words)
         if count > 1
         else words
         for words, count in counted
     )
+    return _("{frames}, then {end}").format(frames=frames, end=end)
 
 
 def _end_words(end: Kind | None) -> str:

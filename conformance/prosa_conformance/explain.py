@@ -18,6 +18,7 @@ from prosa_conformance.spoken import translated
 from prosa_conformance.transcript import Kind, mark_of, shortened
 
 STDERR_TAIL = 15
+LONGEST_LINE = 200
 LONGEST_VALUE = 600
 WIDTH = 100
 
@@ -29,7 +30,7 @@ def explain(case: Case, claims: Sequence[Claim], error: AssertionError) -> Failu
     guilty = (violation.guilty if violation else None) or case.transcript.guilty()
     return Failure(
         sentence=translated(sentence) or _("an assertion without words failed"),
-        steps=case.transcript.steps(),
+        steps=case.transcript.steps(guilty=guilty.octets if guilty else b""),
         expected=shortened(translated(violation.expected), LONGEST_VALUE) if violation else "",
         actual=shortened(translated(violation.actual), LONGEST_VALUE) if violation else "",
         hexdump=hexdump(guilty) if guilty else "",
@@ -38,7 +39,7 @@ def explain(case: Case, claims: Sequence[Claim], error: AssertionError) -> Failu
         hint=hint(_symptom(case, violation)),
         clauses=[quoted(claim) for claim in claims],
         diagram=sequence(case.transcript, case.role) if case.wires else "",
-        events=case.transcript.moments(),
+        events=case.transcript.moments(guilty),
         stderr=_stderr(case, violation),
         replay=replay(case),
     )
@@ -70,7 +71,7 @@ def replay(case: Case) -> str:
 def _stderr(case: Case, violation: Violation | None) -> str:
     lines = list(violation.last_words) if violation else []
     lines += [line for watched in case.watched for line in watched.program.stderr_since(watched.stderr_mark)]
-    return "\n".join(f"  {line}" for line in lines[-STDERR_TAIL:])
+    return "\n".join(f"  {shortened(line, LONGEST_LINE)}" for line in lines[-STDERR_TAIL:])
 
 
 def text(failure: Failure) -> str:

@@ -10,6 +10,16 @@ HINTS = {
         "little-endian or counts the header in?), or the answer never left "
         "(is it in a buffer that nobody flushes, or did send() write a part only?)."
     ),
+    "no-ack": N_(
+        "All but the ACK came. It tells what was taken (acked_counter, or seen_seq of a client) and how far the other "
+        "side may go on (limit_counter, limit_seq): without it nothing more may be sent. In @host the ACK that raises "
+        "the limit goes out right behind the answer's DELIVER. Is it made at all, and is it flushed?"
+    ),
+    "controls": N_(
+        "What came over the wire may move the cursor, erase a line or turn its direction around. Replace such "
+        "characters before they are printed anywhere, in logs, too: a visible stand-in on a terminal, an escape in "
+        "JSON (in Python: json.dumps escapes all that is not ASCII, and repr() shows what is not printable)."
+    ),
     "closed": N_(
         "The program closed the connection. Does it take recv() returning 0, or an answer that it did not expect, for "
         "the end? An uncaught exception closes the sockets, too: then its last words stand below, as its stderr."

@@ -144,8 +144,10 @@ class History:
         there = _("{who} got {message}").format(who=entry.witness, message=self.words(entry.frame))
         here = self.words(frame) if is_other else _("other octets of it")
         words = _("the entry {seq} is not the same for all: {there}, {who} got {message}")
-        seq = frame.number("room_seq")
-        return _at(frame, words.format(seq=seq, there=there, who=peer.name, message=here), there, symptom="order")
+        words = words.format(seq=frame.number("room_seq"), there=there, who=peer.name, message=here)
+        breach = _at(frame, words, there, symptom="order")
+        breach.actual = _("{who} got {message}").format(who=peer.name, message=here)
+        return breach
 
     def _authors(self) -> Iterator[Violation]:
         """Counters without a gap, each message once, and nothing that nobody sent."""

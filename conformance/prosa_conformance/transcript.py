@@ -7,7 +7,7 @@ The failure text, the sequence diagram and the checkers read it; nothing in it d
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby, pairwise
@@ -20,8 +20,8 @@ LONGEST_STEP = 160
 ACTORS = (
     N_("the server"), N_("the client"), N_("the codec"), N_("the operator"), N_("the person"), N_("the suite"),
 )  # fmt: skip
-MOMENTS_AT_START = 14
-MOMENTS_AT_END = 34
+MOST_STEPS = 30
+MOST_MOMENTS = 48
 MOST_MARKED = 6
 MOST_OCTETS = 1024  # of one moment without a fault
 
@@ -53,15 +53,18 @@ class Event:
     octets: bytes = b""
     guilty: Guilty | None = None
 
+    @property
+    def is_routine(self) -> bool:
+        """Barriers, and the suite's closing at the end: what tells least."""
+        return self.kind is Kind.CLOSE or self.what.startswith(("PING {", "PONG {"))
+
 
 @dataclass
 class Transcript:
     events: list[Event] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
-    def add(
-        self, actor: str, kind: Kind, what: str, octets: bytes = b"", guilty: Guilty | None = None
-    ) -> None:
+    def add(self, actor: str, kind: Kind, what: str, octets: bytes = b"", guilty: Guilty | None = None) -> None:
         self.events.append(Event(time.monotonic(), actor, kind, what, octets, guilty))
 
     def note(self, what: str) -> None:
@@ -73,50 +76,59 @@ class Transcript:
         self.note(words)
 
     def guilty(self) -> Guilty | None:
-        """The octets most likely to be looked at: the last ones marked, else the last frame."""
+        """The octets most likely to be looked at: the last ones marked."""
         marked = [event.guilty for event in self.events if event.guilty is not None]
-        if marked:
-            return marked[-1]
-        frames = [event for event in self.events if event.kind in (Kind.SENT, Kind.RECEIVED)]
-        return Guilty(frames[-1].octets) if frames else None
+        return marked[-1] if marked else None
 
-    def moments(self) -> list[Moment]:
-        """The events for a file; of a long test the beginning, the end, and the last that are marked."""
+    def moments(self, guilty: Guilty | None = None) -> list[Moment]:
+        """The events for a file; see `telling`. Those that carry the guilty octets of the failure are marked."""
         rows = runs(self.events)
-        numbers = range(len(rows))
-        marked = [number for number in numbers if rows[number][0].guilty][-MOST_MARKED:]
-        kept = sorted({*numbers[:MOMENTS_AT_START], *numbers[-MOMENTS_AT_END:], *marked})
+        octets = guilty.octets if guilty else b""
         told: list[Moment] = []
-        for before, number in pairwise([-1, *kept]):
-            left_out = sum(count for _, count in rows[before + 1 : number])
+        for before, number in pairwise([-1, *telling(rows, MOST_MOMENTS, octets)]):
+            left_out = sum(count for _event, count in rows[before + 1 : number])
             if left_out:
-                told.append(Moment(told[-1].at, "", Kind.LEFT_OUT, "", left_out))
-            told.append(self._moment(*rows[number]))
+                told.append(Moment(told[-1].at if told else 0.0, "", Kind.LEFT_OUT, "", left_out))
+            event, count = rows[number]
+            carries = bool(octets) and event.octets.startswith(octets)
+            told.append(self._moment(event, count, event.guilty or (guilty if carries else None)))
         return told
 
-    def _moment(self, event: Event, count: int) -> Moment:
-        octets = event.octets if event.guilty else event.octets[:MOST_OCTETS]
+    def _moment(self, event: Event, count: int, guilty: Guilty | None) -> Moment:
+        mark = mark_of(guilty)
+        octets = event.octets if mark else event.octets[:MOST_OCTETS]
         at = round(event.at - self.started, 6)
-        mark = mark_of(event.guilty)
         what = shortened(event.what, LONGEST_STEP)
         return Moment(at, event.actor, event.kind, what, count, octets.hex(), len(event.octets), mark)
 
-    def steps(self, most: int = 30) -> list[str]:
-        """The numbered course of the test; a long one keeps its beginning and its end."""
-        lines = [_step(event, self.started) + times(count) for event, count in runs(self.events)]
-        numbered = [f"{number:3}. {line}" for number, line in enumerate(lines, 1)]
-        if len(numbered) <= most:
-            return numbered
-        head, tail = most // 3, most - most // 3 - 1
-        left_out = len(numbered) - head - tail
-        words = _("... {count} steps left out ...").format(count=left_out)
-        return [*numbered[:head], f"     {words}", *numbered[-tail:]]
+    def steps(self, most: int = MOST_STEPS, guilty: bytes = b"") -> list[str]:
+        """The numbered course of the test; see `telling`."""
+        rows = runs(self.events)
+        lines: list[str] = []
+        for before, number in pairwise([-1, *telling(rows, most, guilty)]):
+            if not all(event.is_routine for event, _count in rows[before + 1 : number]):
+                words = _("... {count} steps left out ...").format(count=number - before - 1)
+                lines.append(f"     {words}")
+            event, count = rows[number]
+            lines.append(f"{number + 1:3}. {_step(event, self.started)}{times(count)}")
+        return lines
 
 
 def runs(events: Iterable[Event]) -> list[tuple[Event, int]]:
     """The first of each row of events that read the same, and how many there are of it."""
     rows = [list(same) for _, same in groupby(events, key=lambda event: (event.actor, event.kind, event.what))]
     return [(row[0], len(row)) for row in rows]
+
+
+def telling(rows: Sequence[tuple[Event, int]], most: int, guilty: bytes = b"") -> list[int]:
+    """Which rows of a test are told: all, or of a long one its beginning, its end, and the guilty octets."""
+    numbers = list(range(len(rows)))
+    if len(numbers) > most:
+        numbers = [number for number in numbers if not rows[number][0].is_routine]
+    if len(numbers) <= most:
+        return numbers
+    marked = [number for number in numbers if guilty and rows[number][0].octets == guilty]
+    return sorted({*numbers[: most // 3], *marked[:MOST_MARKED], *numbers[most // 3 - most :]})
 
 
 def mark_of(guilty: Guilty | None) -> Mark | None:

@@ -40,6 +40,7 @@ def expect_none_raw(chat: Chat, points: list[int]) -> None:
                 f"the client printed U+{raw[0]:04X} as it came over the wire",
                 expected="a visible stand-in, in JSON an escape",
                 actual=line.encode("unicode_escape").decode()[:300],
+                symptom="controls",
             )
 
 
