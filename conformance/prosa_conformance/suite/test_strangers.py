@@ -12,6 +12,7 @@ import time
 
 from prosa_conformance.bugs import flipped
 from prosa_conformance.clauses import clause, timers
+from prosa_conformance.flood import LOOK_S
 from prosa_conformance.language import _
 from prosa_conformance.outcome import NotApplicable, Violation
 from prosa_conformance.peer import Peer
@@ -41,12 +42,13 @@ class Strangers:
         peer = self.come(source)
         peer.hello()
         try:
-            peer.expect_challenge()
+            if peer.expect_challenge_or_busy():
+                return True
         except Violation:
             if peer.end is None:
                 raise
             return False
-        return True
+        raise NotApplicable("the server has fewer places for sessions than this test needs")
 
     def gone(self) -> list[Peer]:
         """Those whose end has come by now."""
@@ -97,17 +99,19 @@ def test_oldest_silent_stranger_makes_room(fresh_server: Server) -> None:
     gone = strangers.gone()
     held = len(strangers.all) - len(gone)
     assert held <= PLACES, _("the server holds {count} connections that are not READY").format(count=held)
-    oldest = strangers.all[0 : 2 * len(gone) : 2]
-    assert gone == oldest, _("closed were {these}, the oldest that have sent no HELLO are {those}").format(
-        these=names(gone), those=names(oldest)
-    )
+    check_who_went(gone, silent=strangers.all[::2])
     for peer in strangers.all[1::8]:
         peer.auth()
         peer.expect_welcome()
 
 
-def names(peers: list[Peer]) -> str:
-    return ", ".join(peer.name for peer in peers)
+def check_who_went(gone: list[Peer], silent: list[Peer]) -> None:
+    """They are the oldest that were silent, as many as had to go."""
+    for peer in gone:
+        assert peer in silent, _("{who}, who has sent HELLO, is closed for a newcomer").format(who=peer.name)
+    for older in silent[: len(gone)]:
+        words = _("{older} came before {who}, and has sent no HELLO either: it is still there, and {who} is closed")
+        assert older in gone, words.format(older=older.name, who=gone[-1].name)
 
 
 @timers(handshake_ms=NEVER_MS)
@@ -115,22 +119,17 @@ def names(peers: list[Peer]) -> str:
 def test_newcomer_is_closed_where_all_have_sent_hello(fresh_server: Server) -> None:
     need_addresses(fresh_server)
     strangers = Strangers(fresh_server)
-    held = take_places(strangers)
-    assert not strangers.gone()[:-1], _("{who}, who has sent HELLO, was closed for a newcomer").format(
-        who=strangers.gone()[0].name
-    )
-    for peer in held:
+    while len(strangers.all) < PLACES + BEYOND and strangers.come_served():
+        continue
+    closed = strangers.gone()
+    check_who_went([peer for peer in closed if peer is not strangers.all[-1]], silent=[])
+    held = len(strangers.all) - len(closed)
+    assert held <= PLACES, _("the server holds {count} connections that are not READY").format(count=held)
+    for peer in strangers.all[:OF_ONE_ADDRESS]:
         peer.auth()
         peer.expect_welcome()
-    assert strangers.come_served(), "a newcomer is closed although all that were there are READY"
-
-
-def take_places(strangers: Strangers) -> list[Peer]:
-    """Strangers who say HELLO, until one is closed; the others."""
-    while strangers.come_served():
-        count = len(strangers.all)
-        assert count <= PLACES, _("the server holds {count} connections that are not READY").format(count=count)
-    return strangers.all[:-1]
+        peer.barrier()
+    assert strangers.come_served(), "a newcomer is closed although eight of the others are READY meanwhile"
 
 
 @timers(handshake_ms=NEVER_MS, linger_ms=NEVER_MS)
@@ -145,7 +144,11 @@ def test_refused_strangers_count_until_they_are_closed(fresh_server: Server) -> 
         peer.expect_until_error("ERROR BAD_SIG")
     for peer in strangers.all:
         peer.put(b"?", "one octet more")
-    held = [peer for peer in strangers.all if not peer.was_reset]
+    deadline = fresh_server.case.deadline()
+    held = strangers.all
+    while len(held) > PLACES and time.monotonic() < deadline:
+        held = [peer for peer in held if not peer.was_reset]
+        select.select([], [], [], LOOK_S)
     assert len(held) <= PLACES, _("the server holds {count} connections that were never READY").format(count=len(held))
 
 
@@ -186,6 +189,4 @@ def test_nobody_makes_room_for_a_crowd(fresh_server: Server) -> None:
     for _place in range(PLACES):
         strangers.come()
     if strangers.come_served(address(1)):
-        words = _("the ninth stranger of an address is served, and {who} had to go for it")
-        strangers.await_gone(1)
-        fresh_server.case.not_strict(words.format(who=names(strangers.gone()) or _("nobody")))
+        fresh_server.case.not_strict("the ninth stranger of an address is served while all places are taken")
