@@ -3,6 +3,7 @@
 
 import pytest
 
+from prosa_conformance import codec, crypto
 from prosa_conformance.bracket import bracket_joined, bracket_ready
 from prosa_conformance.bugs import marked
 from prosa_conformance.clauses import clause, timers
@@ -209,6 +210,21 @@ def test_who_does_not_ask_gets_no_history(server: Server) -> None:
     room = alice.join()
     head = room.joined.number("head_seq")
     assert room.start_seq == head + 1, f"start_seq is {room.start_seq} where head_seq is {head}"
+
+
+@clause("FLOW-30", quote="A LEAVE of `@host` drops it likewise", level="L3", needs=["operator"])
+def test_leave_drops_the_question(fresh_server: Server) -> None:
+    alice, room = fresh_server.joined("alice")
+    alice.expect_own(alice.publish(room, "never mind"))
+    alice.send(codec.frame("LEAVE", room_id=room.id))
+    alice.barrier()
+    del alice.rooms[room.id]
+    again = alice.join()
+    question = alice.publish(again, "something else")
+    alice.expect_own(question)
+    fresh_server.answer("gladly")
+    answer = alice.expect_answer(question, "gladly")
+    assert answer.octets("reply_to") == crypto.message_id(question), "the answer is for a question that a LEAVE dropped"
 
 
 @clause("FLOW-08", quote="A server that does not have the room's level yet SHOULD answer a JOIN with NOT_SUPPORTED")
