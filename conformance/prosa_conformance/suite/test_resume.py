@@ -15,7 +15,7 @@ from prosa_conformance.peer import Peer, Room, settle
 from prosa_conformance.server import GROUP_CREDIT, WIDE, Server
 
 SAID = 10
-MANY = 80
+MANY = 40
 
 
 def talk(members: list[tuple[Peer, Room]], count: int = SAID) -> None:
