@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import tempfile
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,8 +42,7 @@ class Settings:
 
     def share(self, number: int, of: int) -> Settings:
         """The same for one of several processes, with folders, addresses and ports of its own."""
-        directory = self.directory / f"worker-{number}"
-        directory.mkdir()
+        directory = Path(tempfile.mkdtemp(prefix=f"worker-{number}-", dir=self.directory))
         return replace(self, directory=directory, ports=self.ports.share(number, of), _folders=0)
 
     def folder(self, name: str) -> Path:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from prosa_conformance.interruption import held_back
 from prosa_conformance.language import _
 
 STDERR_KEPT = 400  # lines
@@ -79,6 +80,14 @@ class Program:
         self._stderr_seen = 0
         self._ended: Ended | None = None
         self._killed = False
+        try:
+            with held_back():
+                self._start(env, directory)
+        except KeyboardInterrupt:
+            self.end()
+            raise
+
+    def _start(self, env: Mapping[str, str], directory: Path) -> None:
         self._process = subprocess.Popen(
             self.command,
             stdin=subprocess.PIPE,

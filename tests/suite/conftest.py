@@ -20,7 +20,7 @@ CONFORMANCE = HERE.parents[1] / "conformance"
 FAULTY = HERE.parent / "faulty"
 sys.path.insert(0, str(CONFORMANCE))  # the small programs are built on its codec
 DEADLINE_S = 120
-FAST = ("--time-scale", "0.2")
+FAST = ("--time-scale", "0.5")
 # A few tests of the suite are enough to see how it counts and speaks.
 SOME = ("-k", "four_frames or tampered_auth_signature or limit_rises or beyond_the_limit")
 

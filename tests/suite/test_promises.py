@@ -20,7 +20,7 @@ def known(pattern: str) -> str:
 
 def test_known_failure_is_told_and_does_not_count(conform: Conform, tmp_path: Path) -> None:
     sut = described(tmp_path, "../faulty/start.py", "AcceptsAnyAuth", more=known("AUTH-16"))
-    words = ("--sut", sut, *SOME, "--time-scale", "0.2")
+    words = ("--sut", sut, *SOME)
     outcome = conform(*words)
     assert outcome.code == 0, outcome.text
     assert "but for 1 known failure" in outcome.text and "see my notes" in outcome.text, outcome.text
