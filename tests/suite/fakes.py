@@ -81,6 +81,18 @@ def announced() -> None:
     silent()
 
 
+def mute_from_its_third_life() -> None:
+    """Good in the preflight and at the gate; then it says who it is, accepts, and is silent."""
+    lives = Path(os.environ["LIVES"])
+    (lives / str(os.getpid())).touch()
+    if len(list(lives.iterdir())) > 2:
+        announced()
+    import mini_server
+
+    sys.argv = sys.argv[:1]
+    mini_server.main()
+
+
 def not_there() -> None:
     """Says honestly that it does not have the level."""
     sys.exit(89)
