@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from prosa_conformance import language
 from prosa_conformance.clauses import Clause, all_clauses, plain
@@ -323,7 +323,19 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     environment.globals.update(_=_, ngettext=ngettext)
+    environment.filters["prose"] = _prose
     return environment
+
+
+def _prose(words: str) -> Markup:
+    """Text of the spec or a hint, where `words like these` are code."""
+    parts = visible(words).split("`")
+    if len(parts) % 2 == 0:
+        return escape(visible(words))
+    marked = [
+        escape(part) if number % 2 == 0 else Markup("<code>{}</code>").format(part) for number, part in enumerate(parts)
+    ]
+    return Markup("").join(marked)
 
 
 def _finalize(value: Any) -> Any:

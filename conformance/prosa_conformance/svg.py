@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -26,7 +27,8 @@ GAP = 430  # from the last peer to the program: here the words stand
 MARGIN = 62
 HEAD = 34
 ROW = 30
-LONGEST = 62  # characters of a row's words
+LONGEST = 58  # characters of a row's words
+LONG_ROW = 5  # equal frames that are drawn as one, with their number
 PAUSE_S = 0.25  # a silence that is shown
 NAME = re.compile(r"([A-Z]{3,})\b(.*)", re.DOTALL)
 FROM_PEER = (Kind.SENT, Kind.CONNECT, Kind.SHUT, Kind.CLOSE, Kind.ABORT)
@@ -70,7 +72,7 @@ class Picture:
         kind, actor = event["kind"], event["actor"]
         often = times(event["times"])
         if kind == Kind.LEFT_OUT:
-            self.pause(_("{count} events left out").format(count=event["times"]))
+            self.pause(event["what"] or _("{count} events left out").format(count=event["times"]))
         elif kind == Kind.NOTE:
             self._note(event["what"] + often)
         elif actor in self.lanes and kind in (*FROM_PEER, *FROM_PROGRAM):
@@ -140,7 +142,7 @@ class Picture:
 
     def verdict(self, sentence: str) -> None:
         """Where the test failed, in its own words."""
-        lines = textwrap.wrap("\u2717 " + sentence, int((self.width - GUTTER) / 7.4))[:4]
+        lines = textwrap.wrap("\u2717 " + sentence, int((self.width - GUTTER) / 8.2))[:4]
         self.y += 8
         self.add('<rect class="end" x="{x}" y="{y}" width="{w}" height="{h}" rx="4"/>',
                  x=GUTTER, y=self.y, w=self.width - GUTTER - 6, h=18 * len(lines) + 12)  # fmt: skip
@@ -163,11 +165,12 @@ def draw(events: Sequence[Event], role: str, sentence: str, identity: str) -> Ma
     """The <svg> of a failed test; nothing when no peer of it did anything."""
     shown = [{**event, **_harmless(event)} for event in events]
     peers = _peers(shown)
+    shown = [one for row in _rows(shown) for one in _folded(row)]
     if not peers:
         return Markup("")
     program = _(f"the {role}")
     picture = Picture(peers, program)
-    before = 0.0
+    before = shown[0]["at"]
     for event in shown:
         if event["at"] - before >= PAUSE_S:
             picture.pause(_("{seconds} s pass").format(seconds=f"{event['at'] - before:.2f}"))
@@ -195,6 +198,26 @@ def _peers(events: Iterable[Event]) -> list[str]:
     """Who has a lifeline: whoever sent or got something, in the order of appearance."""
     busy = [event["actor"] for event in events if event["kind"] in (*FROM_PEER, *FROM_PROGRAM)]
     return list(dict.fromkeys(actor for actor in busy if actor not in ACTORS))
+
+
+def _rows(events: Iterable[Event]) -> Iterable[list[Event]]:
+    """Frames of one name without a fault that go the same way, one behind the other."""
+
+    def alike(event: Event) -> tuple[object, ...]:
+        found = NAME.match(event["what"]) if event["kind"] in (Kind.SENT, Kind.RECEIVED) else None
+        return (event["kind"], found[1]) if found and not event["guilty"] else (id(event),)
+
+    return (list(row) for _key, row in groupby(events, key=alike))
+
+
+def _folded(row: list[Event]) -> list[Event]:
+    """Of a long row the first and the last, and between them how many more."""
+    if len(row) < LONG_ROW:
+        return row
+    found = NAME.match(row[0]["what"])
+    name = found[1] if found else ""
+    words = _("{count} more {name}").format(count=sum(event["times"] for event in row[1:-1]), name=name)
+    return [row[0], {**row[-2], "kind": Kind.LEFT_OUT, "what": words}, row[-1]]
 
 
 def _words(event: Event, often: str) -> Markup:
