@@ -39,7 +39,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "conformance"), str(ROOT / "tests" / "suite")]
 
-from fault import HERE, Fault, faults  # noqa: E402
+from fault import HERE, Fault, entered, faults  # noqa: E402
 from prosa_conformance import cli  # noqa: E402
 
 START = Path(__file__).with_name("start.py")
@@ -108,7 +108,7 @@ def judge(time_scale: str, name: str) -> Seen:
     printed = StringIO()
     with tempfile.TemporaryDirectory(prefix="prosa-mutant-") as folder:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            code = cli.main([*options_for(faults()[name], time_scale), "--report", folder])
+            code = cli.main([*options_for(entered(name), time_scale), "--report", folder])
         seen = Seen(name, int(code), printed.getvalue().splitlines()[-LAST_LINES:])
         if code == VIOLATES:
             read_result(seen, Path(folder) / "result.json")
@@ -120,7 +120,7 @@ def options_for(fault: Fault, time_scale: str) -> list[str]:
     start = [sys.executable, str(START), fault.name, str(fault.table.parent)]
     words = ["--lang", "en", *fault.subject, COMMANDS[fault.role], shlex.join(start)]
     words += ["--level", fault.level, "--features", ",".join(fault.features), "--only", ",".join(fault.clauses)]
-    return [*words, "--strict", "--time-scale", time_scale, "--seed", "1"]
+    return [*words, "--strict", "--time-scale", time_scale, "--seed", "1", "--jobs", "1"]
 
 
 def read_result(seen: Seen, path: Path) -> None:
