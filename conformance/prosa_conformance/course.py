@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from prosa_conformance import hexdump, svg
+from prosa_conformance.case import SUBJECTS
 from prosa_conformance.dissect import Dissected, dissect
 from prosa_conformance.language import _
 from prosa_conformance.outcome import Guilty
@@ -60,7 +61,7 @@ def course(failure: Table, role: str, identity: str) -> Course:
 
 def _frames(event: Table, role: str) -> Frames:
     octets = bytes.fromhex(event["octets"])
-    program = _(f"the {role}")
+    program = _(SUBJECTS[role])
     way = (event["actor"], program) if event["kind"] == Kind.SENT else (program, event["actor"])
     mark = event["guilty"] or {"offset": 0, "length": 0, "name": ""}
     return Frames(

@@ -15,6 +15,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from prosa_conformance.case import SUBJECTS
 from prosa_conformance.language import _
 from prosa_conformance.transcript import ACTORS, Kind, times
 from prosa_conformance.visible import visible
@@ -168,7 +169,7 @@ def draw(events: Sequence[Event], role: str, sentence: str, identity: str) -> Ma
     shown = [one for row in _rows(shown) for one in _folded(row)]
     if not peers:
         return Markup("")
-    program = _(f"the {role}")
+    program = _(SUBJECTS[role])
     picture = Picture(peers, program)
     before = shown[0]["at"]
     for event in shown:
