@@ -29,6 +29,7 @@ from prosa_conformance.course import Course, Table, course
 from prosa_conformance.language import N_, _, ngettext
 from prosa_conformance.outcome import Standing, Verdict
 from prosa_conformance.places import PACKAGE
+from prosa_conformance.terminal import ROLES
 from prosa_conformance.visible import visible
 
 TEMPLATES = PACKAGE / "templates"
@@ -302,7 +303,7 @@ def _facts(table: Table) -> list[tuple[str, str]]:
     return [
         (_("Level"), table["level"]),
         (_("Features"), ", ".join(table["features"]) or "\u2013"),
-        (_("Roles"), ", ".join(table["roles"])),
+        (_("Roles"), ", ".join(_(ROLES[role]) for role in table["roles"])),
         (_("Tests"), f"{len(table['tests'])}: {', '.join(verdicts)}"),
         (_("Time"), f"{table['seconds']:.1f} s"),
         (_("Seed"), str(table["seed"])),

@@ -184,15 +184,15 @@ def test_without_javascript(browser: Chromium, report: Path) -> None:
 
 
 def test_print(browser: Chromium, report: Path) -> None:
-    """Paper shows the overview and every failure whole, and no dark."""
+    """Paper shows the overview and every failure, the octets at fault unfolded, and no dark."""
     browser.look(dark=True, medium="print")
     browser.open(report)
     shown = "[...document.querySelectorAll('.overview, .page')].filter(e => e.offsetHeight).map(e => e.id)"
     assert browser.run(shown) == ["overview", FAILED]
     assert browser.run("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
-    folded = f"[...document.querySelectorAll('#{FAILED} details .hex')].filter(e => !e.offsetHeight).length"
+    folded = "[...document.querySelectorAll('.paper .fields')].map(e => e.offsetHeight > 0)"
     browser.run("dispatchEvent(new Event('beforeprint'))")
-    assert browser.run(folded) == 0, "a frame stays folded on paper"
+    assert browser.run(folded) == [True, True], "the octets at fault, and their frame among the others"
     assert browser.print().startswith(b"%PDF-")
 
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The page is whole without this: it adds a filter, buttons that copy, and unfolds all of it for print.
+// The page is whole without this: it adds a filter, buttons that copy, and unfolds the octets at fault for print.
 "use strict";
 const all = (selector) => [...document.querySelectorAll(selector)];
 
@@ -44,7 +44,7 @@ for (const button of all(".copy")) {
 
 let closed = [];
 addEventListener("beforeprint", () => {
-  closed = all(".failed details:not([open])");
+  closed = all(".paper:not([open])");
   for (const details of closed) details.open = true;
 });
 addEventListener("afterprint", () => { for (const details of closed) details.open = false; });
