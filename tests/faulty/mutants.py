@@ -134,9 +134,9 @@ def read_result(seen: Seen, path: Path) -> None:
 
 
 def normal(sentence: str) -> str:
-    """The sentence as tables have it: the same in every run."""
+    """The sentence as tables have it: the same in every run, and for all vectors."""
     first, _, _ = sentence.partition("; first noticed as: ")
-    return VARIABLE.sub("#", LIST.sub("[#]", first))
+    return VARIABLE.sub("#", LIST.sub("[#]", VECTOR.sub("vector #", first)))
 
 
 def blunders(fault: Fault, seen: Seen) -> list[str]:

@@ -106,11 +106,11 @@ def _wrong_requests(made: Collection) -> None:
     ping, key = codec.encode(FORM["ping"].minimal()).hex(), SERVER_KEY.hex()
     for identity, comment, request in (
         ("word-too-many", "one word too many", f"key {key} {key}"),
-        ("word-too-few", "one word too few", f"decode client {ping}"),
-        ("no-words", "no word but the first", "decode"),
-        ("decode-word-too-many", "one word too many", f"decode client 1024 {ping} -"),
-        ("hexadecimal-upper-case", "octets are lower-case", f"decode client 1024 {ping.upper()}"),
-        ("hexadecimal-odd", "half an octet at the end", f"decode client 1024 {ping}0"),
+        ("word-too-few", "one word too few", f"verify {key}"),
+        ("no-words", "no word but the first", "sign"),
+        ("words-too-many", "more words than any request has", f"chain-start {key} {key} {key} {key} {key}"),
+        ("hexadecimal-upper-case", "octets are lower-case", f"key {key.upper()}"),
+        ("hexadecimal-odd", "half an octet at the end", f"chain-start {key}0"),
         ("hexadecimal-letter", "no digit of hexadecimal", f"key {key[:-1]}g"),
         ("hexadecimal-prefix", "no prefix is due", f"key 0x{key}"),
         ("message-of-a-ping", "a PING is no message", f"message {ping}"),
