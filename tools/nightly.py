@@ -1,0 +1,143 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Does what takes hours, step by step; started again, it goes on where it was.
+
+    tools/nightly.py             every step that has not been done well yet
+    tools/nightly.py --anew      forget what has been done, and do all of them
+    tools/nightly.py --list      the steps
+
+What has been done stands in build/nightly: NAME.json how it ended, NAME.log all that it said. A night in which
+all went well is over: the next start begins a new one. A new step is one line of STEPS.
+Exit: 0 all is well, 1 a step failed, 2 wrong words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON = sys.executable
+BUILT = str(ROOT / "build" / "default" / "tests")
+LAST_LINES = 5
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command, run in the tree's folder; exit code 0 is well."""
+
+    name: str
+    command: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a step ended."""
+
+    code: int
+    seconds: float
+    last: list[str]
+
+
+STEPS = (
+    Step("repeat", (PYTHON, "tools/repeat.py", "100")),
+    Step("mutants", (PYTHON, "tests/faulty/whole.py", "build/nightly/mutants")),
+    Step("load", (PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/load"), {"PROSA_LOAD_SIZE": "full"}),
+    Step("simulation", (f"{BUILT}/simulation/simulation", "1", "1000000")),
+    Step("model", (PYTHON, "tests/model/check.py", "--large")),
+)
+
+
+def done(folder: Path, step: Step) -> Done | None:
+    path = folder / f"{step.name}.json"
+    return Done(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+
+def do(folder: Path, step: Step) -> Done:
+    """Run one step to its end, and keep how it went; an interrupted one has not been done."""
+    started = time.monotonic()
+    log = folder / f"{step.name}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            step.command,
+            cwd=ROOT,
+            env={**os.environ, **step.env},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+            raise
+    last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LAST_LINES:]
+    ended = Done(code, round(time.monotonic() - started, 1), last)
+    beside = folder / f"{step.name}.json.new"
+    beside.write_text(json.dumps(asdict(ended), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    beside.replace(folder / f"{step.name}.json")
+    return ended
+
+
+def forget(folder: Path, steps: Sequence[Step]) -> None:
+    for step in steps:
+        (folder / f"{step.name}.json").unlink(missing_ok=True)
+
+
+def night(steps: Sequence[Step], folder: Path) -> int:
+    """Every step that has not been done well yet, and then the table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    before = [done(folder, step) for step in steps]
+    if all(one is not None and one.code == 0 for one in before):
+        forget(folder, steps)
+    for step in steps:
+        was = done(folder, step)
+        if was is not None and was.code == 0:
+            print(f"{step.name}: done before", flush=True)
+            continue
+        print(f"{step.name}: {' '.join(step.command)}", flush=True)
+        for line in do(folder, step).last:
+            print(f"    {line}", flush=True)
+    return summary(steps, folder)
+
+
+def summary(steps: Sequence[Step], folder: Path) -> int:
+    print(f"\n{'step':16} {'end':12} {'seconds':>10}")
+    ends = [(step.name, done(folder, step)) for step in steps]
+    for name, end in ends:
+        words = "not done" if end is None else "well" if end.code == 0 else f"failed ({end.code})"
+        print(f"{name:16} {words:12} {end.seconds if end else 0:10.1f}")
+    return 0 if all(end is not None and end.code == 0 for _, end in ends) else 1
+
+
+def main(argv: Sequence[str], steps: Sequence[Step] = STEPS, folder: Path = ROOT / "build" / "nightly") -> int:
+    parser = argparse.ArgumentParser(description="Do what takes hours; started again, it goes on where it was.")
+    parser.add_argument("--anew", action="store_true", help="forget what has been done")
+    parser.add_argument("--list", action="store_true", help="print the steps, and do none")
+    options = parser.parse_args(argv)
+    if options.list:
+        for step in steps:
+            print(f"{step.name:16} {' '.join(step.command)}")
+        return 0
+    if options.anew:
+        forget(folder, steps)
+    return night(steps, folder)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("nightly: interrupted; start it again, and it goes on")
