@@ -8,7 +8,7 @@ under test.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -175,3 +175,8 @@ def standings(results: Iterable[Result]) -> dict[str, Standing]:
             elif result.verdict in (Verdict.PASS, Verdict.NON_STRICT):
                 shown.setdefault(clause, Standing.KEPT)
     return shown
+
+
+def not_kept(shown: Mapping[str, Standing]) -> list[str]:
+    """The clauses that are broken, by known failures too."""
+    return sorted(clause for clause, standing in shown.items() if standing is not Standing.KEPT)

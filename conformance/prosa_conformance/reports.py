@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 from prosa_conformance import __version__, explain, pcap
 from prosa_conformance.case import Settings
 from prosa_conformance.language import _, chosen
-from prosa_conformance.outcome import Result, Standing, Verdict, standings
+from prosa_conformance.outcome import Result, Standing, Verdict, not_kept, standings
 from prosa_conformance.terminal import closing_words
 from prosa_conformance.visible import visible
 
@@ -74,7 +74,7 @@ def table(outcome: Outcome) -> dict[str, Any]:
     """What result.json holds (see result.schema.json); the page is made of it alone."""
     settings, results = outcome.settings, outcome.results
     shown = standings(results)
-    broken = sorted(clause for clause, standing in shown.items() if standing is not Standing.KEPT)
+    broken = not_kept(shown)
     counts = Counter(result.verdict for result in results)
     known = sum(1 for result in results if result.known)
     return {

@@ -11,7 +11,7 @@ from typing import TextIO
 from prosa_conformance import __version__, explain
 from prosa_conformance.case import Settings
 from prosa_conformance.language import N_, _, ngettext
-from prosa_conformance.outcome import Exit, Result, Verdict
+from prosa_conformance.outcome import Exit, Result, Verdict, not_kept, standings
 from prosa_conformance.visible import visible
 
 SIGNS = {
@@ -113,7 +113,8 @@ class Terminal:
     def summary(self, settings: Settings, results: Sequence[Result], seconds: float, code: int) -> None:
         self.say(f"\n{RULE}")
         self._reasons(results)
-        shown, broken = clause_counts(results)
+        shown = standings(results)
+        broken = not_kept(shown)
         counts = Counter(result.verdict for result in results)
         kept = _("  clauses   {shown} shown: {kept} kept, {broken} broken")
         self.say(kept.format(shown=len(shown), kept=len(shown) - len(broken), broken=len(broken)))
@@ -146,14 +147,6 @@ def _one_of_each(results: Sequence[Result]) -> list[Result]:
     for result in results:
         first.setdefault(result.test.partition("[")[0], result)
     return list(first.values())
-
-
-def clause_counts(results: Sequence[Result]) -> tuple[set[str], list[str]]:
-    """The clauses that tests have shown something about, and those of them that are broken."""
-    telling = (Verdict.PASS, Verdict.NON_STRICT, Verdict.FAIL)
-    shown = {clause for result in results if result.verdict in telling for clause in result.clauses}
-    broken = {clause for result in results if result.verdict is Verdict.FAIL for clause in result.clauses}
-    return shown, sorted(broken)
 
 
 def closing_words(settings: Settings, code: int, broken: Sequence[str], known: int) -> str:
