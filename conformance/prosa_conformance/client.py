@@ -139,7 +139,7 @@ class Client:
         line = self.program.next_line(deadline - time.monotonic())
         if line is not None:
             return self._take(line)
-        ended = self.program.wait_end(0.5) if time.monotonic() < deadline else self.program.ended
+        ended = self.program.wait_end(self.case.seconds()) if time.monotonic() < deadline else self.program.ended
         if ended is not None and ended.code == NOT_THERE:
             raise Unsupported(_("the client ends with {code}: it does not have this level").format(code=NOT_THERE))
         raise Violation(

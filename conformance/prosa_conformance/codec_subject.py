@@ -74,7 +74,7 @@ class Codec:
 
     def _no_answer(self, program: Program) -> Exception:
         self.process.retired = True
-        ended = program.wait_end(0.5)
+        ended = program.wait_end(self.case.seconds())
         if ended is not None and ended.code == NOT_THERE:
             return Unsupported(_("the codec ends with {code}: it does not have L0").format(code=NOT_THERE))
         return Violation(

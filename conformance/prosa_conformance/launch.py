@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from prosa_conformance.case import START_S, Settings
+from prosa_conformance.case import END_S, START_S, Settings
 from prosa_conformance.contract import NOT_THERE, environment
 from prosa_conformance.language import N_, _
 from prosa_conformance.outcome import Unsupported, Violation
@@ -51,7 +51,7 @@ def await_ready(settings: Settings, program: Program) -> tuple[str, int]:
         if found:
             return found[1] or found[2], int(found[3])
         other.append(line)
-    ended = program.wait_end(1.0) if time.monotonic() < deadline else program.ended
+    ended = program.wait_end(END_S * settings.time_scale) if time.monotonic() < deadline else program.ended
     if ended is not None and ended.code == NOT_THERE:
         raise Unsupported(_("the server ends with {code}: it does not have this level").format(code=NOT_THERE))
     raise NotStarted(

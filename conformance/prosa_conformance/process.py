@@ -25,7 +25,7 @@ from prosa_conformance.language import _
 STDERR_KEPT = 400  # lines
 LINE_CAP = 1 << 20  # octets; a longer line comes in pieces
 KILL_GRACE_S = 10.0
-LAST_WORDS_S = 0.5
+LAST_WORDS_S = 2.0
 
 SANITIZER = re.compile(
     r"ERROR: (?:Address|Leak|Memory|Thread)Sanitizer|WARNING: (?:Thread|Memory)Sanitizer|runtime error:"
