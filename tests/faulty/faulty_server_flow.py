@@ -187,12 +187,15 @@ def view_limit(session: Session, publish: Frame) -> int:
 
 @breaks("FLOW-09", level="L3", features=("resume",))
 class AcknowledgesFromMemory(Store):
-    """What is acknowledged reaches the disk now and then."""
+    """Rooms reach the disk at once, messages when the next room is made."""
+
+    def add_room(self, name: str, owner: bytes, epoch: bytes) -> int:
+        number = super().add_room(name, owner, epoch)
+        super().commit()
+        return number
 
     def commit(self) -> None:
-        self.turns = getattr(self, "turns", 0) + 1
-        if self.turns % 64 == 0:
-            super().commit()
+        pass
 
 
 @breaks("FLOW-10")
