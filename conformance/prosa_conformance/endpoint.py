@@ -393,10 +393,14 @@ class Endpoint(Wire):
         return self.end
 
     def _frames_to_the_end(self, seconds: float | None) -> Iterator[Frame]:
+        """As patient as `_read_until` with what the room owed before."""
         deadline = self.case.deadline(seconds)
+        limit = deadline + MOST_PATIENT * self.case.seconds(seconds)
         try:
             while (frame := self._read_frame(deadline)) is not None:
                 yield frame
+                if frame.name in OWED:
+                    deadline = min(limit, self.case.deadline(seconds))
         except TimeoutError:
             words = _("{subject} did not close the connection of {who}")
             words = words.format(subject=self.case.subject, who=self.name)
