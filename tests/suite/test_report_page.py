@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chromium import Chromium
-from conftest import Conform, Outcome, python
+from conftest import Conform, Outcome, faulty, python
 
 TEST = "handshake::tampered_auth_signature"
 FAILED = "t-handshake-tampered_auth_signature"
@@ -206,3 +206,18 @@ def test_hostile_words_do_nothing(browser: Chromium, conform: Conform) -> None:
     assert not browser.told("Runtime.exceptionThrown", "Log.entryAdded"), browser.events
     shown = browser.run("document.getElementById('t-handshake-four_frames_make_a_session').innerText")
     assert "<script>document.title='taken'</script>" in shown and "\u241b[31m\u2407<U+202E>txt" in shown, shown
+
+
+def test_page_of_a_flood(browser: Chromium, conform: Conform) -> None:
+    """Thousands of events, and still a picture that fits a page: long rows folded, the fault marked."""
+    outcome = conform("--cmd", faulty("DropsWhenBusy"), "--level", "L4", "-k", "many_senders_at_full_credit")
+    assert outcome.code == 1, outcome.text
+    page = "t-flood-many_senders_at_full_credit"
+    browser.look(width=SIZES[0])
+    browser.open(outcome.report / "report.html", f"#{page}")
+    assert not browser.told("Runtime.exceptionThrown", "Log.entryAdded"), browser.events
+    assert browser.run("document.documentElement.scrollWidth") == SIZES[0], "it scrolls sideways"
+    drawn = browser.run(f"document.querySelector('#{page} svg').textContent")
+    for part in ("flooder-1", "the server", "DELIVER", "events left out", "✗ fault: counter"):
+        assert part in drawn, f"{part} is not in the picture: {drawn}"
+    assert browser.run(f"document.querySelectorAll('#{page} svg .arrow').length") < 60, "a picture too long"
