@@ -184,6 +184,8 @@ def write_entry(fault: Fault, seen: Seen) -> None:
         file.truncate(0)
         file.write(HEADING)
         yaml.safe_dump(dict(sorted(table.items())), file, width=110, allow_unicode=True)
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_UN)  # closing is not enough: a worker forked meanwhile has it open, too
 
 
 def strangers(known: Sequence[Fault]) -> list[str]:
