@@ -192,7 +192,7 @@ def draw(events: Sequence[Event], role: str, sentence: str, identity: str) -> Ma
 
 
 def _harmless(event: Event) -> dict[str, str]:
-    return {"what": visible(event["what"]).replace("\n", "\u240a"), "actor": visible(event["actor"])}
+    return {"what": visible(event["what"]).replace("\n", " "), "actor": visible(event["actor"])}
 
 
 def _peers(events: Iterable[Event]) -> list[str]:

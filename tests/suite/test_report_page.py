@@ -205,7 +205,7 @@ def test_hostile_words_do_nothing(browser: Chromium, conform: Conform) -> None:
     assert browser.run("document.images.length + document.scripts.length") == 1, "an element from the wire"
     assert not browser.told("Runtime.exceptionThrown", "Log.entryAdded"), browser.events
     shown = browser.run("document.getElementById('t-handshake-four_frames_make_a_session').innerText")
-    assert "<script>document.title='taken'</script>" in shown and "\u241b[31m\u2407<U+202E>txt" in shown, shown
+    assert "<script>document.title='taken'</script>" in shown and "<U+001B>[31m<U+0007><U+202E>txt" in shown, shown
 
 
 def test_page_of_a_flood(browser: Chromium, conform: Conform) -> None:
