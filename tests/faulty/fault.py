@@ -80,8 +80,3 @@ def faults(folder: Path = HERE, name: str = "") -> dict[str, Fault]:
         if not name or enters.search(module.read_text(encoding="utf-8")):
             importlib.import_module(module.stem)
     return dict(_FAULTS)
-
-
-def entered(name: str) -> Fault:
-    """A fault whose module is imported."""
-    return _FAULTS[name]

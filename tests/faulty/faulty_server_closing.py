@@ -143,12 +143,12 @@ class WaitsForItsClients(MiniServer):
 # --- the operator's console ---
 
 
-@breaks("END-12", falls=True)
-class EndsWithItsConsole(MiniServer):
-    def read_console(self) -> None:
-        super().read_console()
-        if self.operator is None:
-            self.end("NORMAL")
+@breaks("END-12")
+class ServesNobodyWithoutItsOperator(MiniServer):
+    """The end of its console is to it the end of its service; who knocks now is left at the door."""
+
+    def accepts(self) -> bool:
+        return super().accepts() and self.operator is not None
 
 
 @breaks("END-19", level="L3")

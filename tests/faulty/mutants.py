@@ -16,22 +16,20 @@ Exit: 0 all killed as expected, 1 not, 2 wrong words.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import fcntl
 import json
 import os
 import re
 import shlex
+import subprocess
 import sys
 import tempfile
 import textwrap
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from functools import partial
-from io import StringIO
-from multiprocessing import get_context
 from pathlib import Path
 
 import yaml
@@ -39,13 +37,13 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "conformance"), str(ROOT / "tests" / "suite")]
 
-from fault import HERE, Fault, entered, faults  # noqa: E402
-from prosa_conformance import cli  # noqa: E402
+from fault import HERE, Fault, faults  # noqa: E402
 
 START = Path(__file__).with_name("start.py")
 COMMANDS = {"server": "--cmd", "client": "--client-cmd", "codec": "--codec-cmd"}
 SHORT, FULL = "0.3", "1"  # of the suite's waits
 CONFORMS, VIOLATES = 0, 1
+DEADLINE_S = 600
 LAST_LINES = 12  # of a run that came to nothing
 STATES = ("killed", "survived", "wrongly")
 VECTOR = re.compile(r"^vector \S+ \(.*\)(?=: )")
@@ -96,21 +94,22 @@ class Verdict:
 # --- one faulty program ---
 
 
-def load_suite() -> None:
-    """Everything is imported once; each run of the suite is a fork of this process."""
-    with contextlib.redirect_stdout(StringIO()):
-        cli.main(["--cmd", "true", "--client-cmd", "true", "--codec-cmd", "true", "--list"])
-
-
-def judge(time_scale: str, name: str) -> Seen:
-    """Run the tests of its clauses, in a process of its own."""
+def judge(time_scale: str, fault: Fault) -> Seen:
+    """Run the tests of its clauses."""
     started = time.monotonic()
-    printed = StringIO()
     with tempfile.TemporaryDirectory(prefix="prosa-mutant-") as folder:
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            code = cli.main([*options_for(entered(name), time_scale), "--report", folder])
-        seen = Seen(name, int(code), printed.getvalue().splitlines()[-LAST_LINES:])
-        if code == VIOLATES:
+        done = subprocess.run(
+            [sys.executable, "-m", "prosa_conformance", *options_for(fault, time_scale), "--report", folder],
+            env={**os.environ, "PYTHONPATH": str(ROOT / "conformance")},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        seen = Seen(fault.name, done.returncode, done.stdout.splitlines()[-LAST_LINES:])
+        if seen.code == VIOLATES:
             read_result(seen, Path(folder) / "result.json")
     seen.seconds = time.monotonic() - started
     return seen
@@ -204,13 +203,13 @@ def run(wanted: Sequence[Fault], jobs: int, update: bool) -> list[Verdict]:
     """Many at once; then, one by one, those that were not as expected."""
     known = {fault.name: fault for fault in wanted}
     verdicts, again = [], []
-    for seen in judged(known, FULL if update else SHORT, jobs):
+    for seen in judged(wanted, FULL if update else SHORT, jobs):
         fault = known[seen.name]
         if update and not blunders(fault, seen):
             write_entry(fault, seen)
         verdict = compare(fault, seen)
         if verdict.trouble and not update:
-            again.append(fault.name)
+            again.append(fault)
         else:
             verdict.show()
             verdicts.append(verdict)
@@ -220,9 +219,10 @@ def run(wanted: Sequence[Fault], jobs: int, update: bool) -> list[Verdict]:
     return verdicts
 
 
-def judged(names: Iterable[str], time_scale: str, jobs: int) -> Iterator[Seen]:
-    with get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
-        yield from pool.imap_unordered(partial(judge, time_scale), names)
+def judged(wanted: Iterable[Fault], time_scale: str, jobs: int) -> Iterator[Seen]:
+    with ThreadPoolExecutor(jobs) as pool:
+        for done in as_completed([pool.submit(judge, time_scale, fault) for fault in wanted]):
+            yield done.result()
 
 
 def summary(verdicts: Sequence[Verdict]) -> list[str]:
@@ -257,7 +257,6 @@ def main(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     known = list(faults(options.folder.resolve()).values())
     wanted = chosen(known, options.names)
-    load_suite()
     verdicts = run(wanted, options.jobs, options.update)
     unknown = strangers(known)
     print("\n".join([*unknown, *summary(verdicts)]))
