@@ -17,7 +17,7 @@ from prosa_conformance.codec import Frame
 breaks = partial(fault.breaks, level="L4")
 MUCH = 1000  # octets that wait behind the frame at hand
 MANY = 20  # messages
-A_MOMENT_S = 0.1
+A_MOMENT_S, A_LONG_TIME_S = 0.1, 0.4
 
 
 # --- what is within the limit ---
@@ -137,10 +137,13 @@ class CountsUnfinishedFrames(Session):
 
 @breaks("FLOW-37")
 class ScoldsInsteadOfWaiting(Session):
+    """It waits before a LEAVE, and has no patience with anything else."""
+
     def pay(self, frame: Frame | None) -> bool:
-        if not super().pay(frame):
+        has_paid = super().pay(frame)
+        if not has_paid and frame is not None and frame.name != "LEAVE":
             raise Fatal("DENIED", "FLOW-37")
-        return True
+        return has_paid
 
 
 @breaks("FLOW-37")
@@ -157,12 +160,13 @@ class LetsJoinAndLeaveForNothing(Session):
 
 @breaks("FLOW-37")
 class SavesTokensForEver(Session):
-    """Its bucket grows with the silence."""
+    """What a long silence brings goes beyond the brim, and stays."""
 
     def refill(self) -> None:
-        now = time.monotonic()
-        self.tokens += (now - self.refilled) * self.server.limits["token_rate"]
-        self.refilled = now
+        limits, silence = self.server.limits, time.monotonic() - self.refilled
+        saved = max(0.0, self.tokens - limits["token_burst"])
+        super().refill()
+        self.tokens += saved + (silence * limits["token_rate"] if silence > A_LONG_TIME_S else 0)
 
 
 # --- strangers ---

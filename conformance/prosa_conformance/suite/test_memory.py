@@ -17,7 +17,7 @@ from prosa_conformance.server import GROUP_CREDIT, GROUP_WINDOW, Server
 
 NEVER_MS = 600_000
 MAX_FRAME, UNDECIDED, OUTPUT = 65_536, 16_384, 65_536
-MEMBERS, SAID = 24, 4_000_000
+MEMBERS, SAID = 24, 4 * 2**20
 EACH = UNDECIDED + OUTPUT + 2 * MAX_FRAME + 8192 + 256 + 48 * GROUP_WINDOW
 # What is said may be kept for all, several times while it is worked on; and a program may take some more.
 ALLOWED = MEMBERS * EACH + 4 * SAID + 32 * 2**20
