@@ -27,6 +27,7 @@ VARIABLE = (
     (re.compile(re.escape(f"{HERE.parents[1]}/")), ""),
     (re.compile(r"\[ *\d+\.\d+ s\]"), "[  #.### s]"),
     (re.compile(r"127\.\d+\.\d+\.\d+:\d+"), "127.#.#.#:#"),
+    (re.compile(r"\| +(\S.*127\.#\.#\.#:#) +\|"), r"| \1 |"),
     (re.compile(r"(?<=spec/)(\S+\.md):\d+"), r"\1:#"),
     (re.compile(r"(?m)^(  (?:seconds|segundos)  ) *[\d.]+"), r"\1#"),
     (re.compile(r"/\S+/report/report.html"), "report/report.html"),
