@@ -7,6 +7,7 @@ import hashlib
 import random
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,6 +110,17 @@ class Case:
     def deadline(self, seconds: float | None = None) -> float:
         """A deadline on the monotonic clock."""
         return time.monotonic() + self.seconds(seconds)
+
+    @staticmethod
+    def left(deadline: float) -> float:
+        """Seconds until it; 0 when it is over."""
+        return max(0.0, deadline - time.monotonic())
+
+    @staticmethod
+    def stopwatch() -> Callable[[], float]:
+        """Call what it returns for the seconds since. They prove that something came too soon, never too late."""
+        started = time.monotonic()
+        return lambda: time.monotonic() - started
 
     def seed(self, name: str) -> bytes:
         """The 32 octets of a private key: the same for the same name, test and seed of the run."""

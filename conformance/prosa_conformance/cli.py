@@ -46,8 +46,8 @@ EPILOG = N_("""exit codes: 0 conforms; 1 violates the protocol; 2 wrong words, o
 ARGPARSE = (
     N_("usage: "), N_("options"), N_("show this help message and exit"), N_("argument %(argument_name)s: %(message)s"),
     N_("expected one argument"), N_("unrecognized arguments: %s"), N_("invalid %(type)s value: %(value)r"),
-    N_("invalid choice: %(value)r (choose from %(choices)s)"), N_("ambiguous option: %(option)s could match %(matches)s"),
-    N_("ignored explicit argument %r"),
+    N_("invalid choice: %(value)r (choose from %(choices)s)"), N_("ignored explicit argument %r"),
+    N_("ambiguous option: %(option)s could match %(matches)s"),
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from prosa_conformance.places import SUITE
 FILES = sorted(SUITE.glob("test_*.py"))
 CLOCK = {"sleep", "time", "monotonic", "perf_counter"}
 SHOWS = {"expect", "assert", "ask", "check", "login", "joined", "exchange", "barrier", "serve", "bracket", "judge"}
-SHOWS |= {"Violation"}
+SHOWS |= {"Violation", "say", "come_back"}
 
 
 def functions_of(tree: ast.Module) -> Iterator[ast.FunctionDef]:

@@ -6,7 +6,6 @@ attempts holds for those that it makes by itself.
 """
 
 import socket
-import time
 from collections.abc import Callable
 
 import pytest
@@ -270,20 +269,20 @@ def back_by_itself(chat: Chat) -> Chat:
     return Chat.meet(chat.server, chat.client)
 
 
-def shut_down(chat: Chat, **fields: int) -> float:
-    """BYE SHUTDOWN, answered; when it began to be sent."""
-    began = time.monotonic()
+def shut_down(chat: Chat, **fields: int) -> Callable[[], float]:
+    """BYE SHUTDOWN, answered; a stopwatch that began before it was sent."""
+    since = chat.server.case.stopwatch()
     chat.session.send(codec.frame("BYE", code="SHUTDOWN", **fields))
     chat.session.half_close()
     chat.session.expect("BYE", code="NORMAL")
     chat.session.expect_closed()
     chat.session.close()
-    return began
+    return since
 
 
-def expect_patience(chat: Chat, began: float, after_ms: int) -> None:
+def expect_patience(since: Callable[[], float], after_ms: int) -> None:
     """The session at hand began no sooner than it was asked to."""
-    waited_ms = (time.monotonic() - began) * 1000
+    waited_ms = since() * 1000
     if waited_ms < after_ms:
         raise Violation(
             "the client came back sooner than the server asked it to",
@@ -295,9 +294,9 @@ def expect_patience(chat: Chat, began: float, after_ms: int) -> None:
 @clause("RES-11", quote="and no shorter than after_ms")
 @clause("END-11", quote="end with exit code 6 unless it resumes")
 def test_not_sooner_than_the_goodbye_says(resuming: Chat) -> None:
-    began = shut_down(resuming, after_ms=AFTER_MS)
+    since = shut_down(resuming, after_ms=AFTER_MS)
     again = back_by_itself(resuming)
-    expect_patience(again, began, AFTER_MS)
+    expect_patience(since, AFTER_MS)
     again.resume()
     again.say("open again")
     again.leave()
@@ -307,13 +306,13 @@ def test_not_sooner_than_the_goodbye_says(resuming: Chat) -> None:
 def test_not_sooner_than_a_busy_server_says(resuming: Chat) -> None:
     lose(resuming)
     busy = back_by_itself(resuming)
-    began = time.monotonic()
+    since = busy.server.case.stopwatch()
     busy.session.send(codec.frame("ERROR", code="BUSY", reason="no place", after_ms=AFTER_MS))
     busy.session.half_close()
     busy.session.expect_closed()
     busy.session.close()
     again = back_by_itself(busy)
-    expect_patience(again, began, AFTER_MS)
+    expect_patience(since, AFTER_MS)
     again.resume()
 
 
@@ -341,7 +340,7 @@ def test_server_that_is_away_for_a_while(resuming: Chat) -> None:
 
 def attempts_within(chat: Chat, seconds: float) -> int:
     """How often the client says `refused` in this time; not more than HASTE are counted."""
-    deadline = time.monotonic() + seconds
+    deadline = chat.server.case.deadline(seconds)
     count = 0
     while count < HASTE and (event := chat.client.next_event_until(deadline)) is not None:
         count += event["event"] == "disconnected"
