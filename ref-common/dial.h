@@ -4,8 +4,8 @@
  * in turn [RES-12]. Nothing blocks: a thread asks the resolver, and whoever waits can do other things.
  * It refuses to try again: that is the journey's.
  */
-#ifndef REF_CLIENT_DIAL_H
-#define REF_CLIENT_DIAL_H
+#ifndef REF_COMMON_DIAL_H
+#define REF_COMMON_DIAL_H
 
 #include <prosa/bytes.h>
 

@@ -6,8 +6,8 @@
  * It refuses to guess: a file with one line that is anything else is an error that names the line, and
  * is never written over.
  */
-#ifndef REF_CLIENT_PINS_H
-#define REF_CLIENT_PINS_H
+#ifndef REF_COMMON_PINS_H
+#define REF_COMMON_PINS_H
 
 #include <prosa/registry.h>
 

@@ -4,8 +4,8 @@
  * blocks. How one gets such a socket: see dial.
  * It refuses to know what the octets mean.
  */
-#ifndef REF_CLIENT_NET_H
-#define REF_CLIENT_NET_H
+#ifndef REF_COMMON_NET_H
+#define REF_COMMON_NET_H
 
 #include <prosa/bytes.h>
 
