@@ -171,7 +171,7 @@ class Wire:
         self.case.transcript.add(self.name, Kind.SENT, words, octets)
         longest, last = 0.0, time.monotonic()
         for octet in octets:
-            time.sleep(pause)
+            select.select([], [], [], pause)
             self._push(bytes([octet]))
             longest, last = max(longest, time.monotonic() - last), time.monotonic()
         return longest

@@ -121,7 +121,7 @@ def options_for(fault: Fault, time_scale: str) -> list[str]:
     start = [sys.executable, str(START), fault.name, str(fault.table.parent)]
     words = ["--lang", "en", *fault.subject, COMMANDS[fault.role], shlex.join(start)]
     words += ["--level", fault.level, "--features", ",".join(fault.features), "--only", ",".join(fault.clauses)]
-    return [*words, "--lang", "en", "--strict", "--time-scale", time_scale, "--seed", "1", "--jobs", "1"]
+    return [*words, "--strict", "--time-scale", time_scale, "--seed", "1", "--jobs", "1"]
 
 
 def read_result(seen: Seen, path: Path) -> None:
