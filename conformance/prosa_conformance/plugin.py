@@ -109,6 +109,7 @@ class Runner:
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[RUNNER] = self
+        config.option.tbstyle = "native"  # pytest's own are dear, and nobody reads them
         for mark in (MARK, TIMERS_MARK, GATE_MARK):
             config.addinivalue_line("markers", f"{mark}: see clauses.py")
 
