@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from functools import partial
 
 import fault
@@ -16,7 +15,6 @@ from prosa_conformance.codec import Frame
 
 breaks = partial(fault.breaks, level="L4")
 MUCH = 1000  # octets that wait behind the frame at hand
-MANY = 20  # messages
 A_MOMENT_S, A_LONG_TIME_S = 0.1, 0.4
 
 
@@ -82,32 +80,6 @@ class ServesTheLoudest(MiniServer):
             return self.is_heard and super().may_decide()
 
     session_class = Patient
-
-
-@breaks("FLOW-42")
-class ReadsTheLoudestOnly(MiniServer):
-    """As long as somebody speaks who has said much, it reads nobody who has not."""
-
-    class Loud(Session):
-        said = 0
-
-        def take_publish(self, publish: Frame) -> None:
-            self.said += 1
-            super().take_publish(publish)
-
-        def is_outdone(self) -> bool:
-            since = time.monotonic() - A_MOMENT_S
-            return any(one.said > self.said + MANY and one.heard > since for one in self.server.sessions)
-
-        def wants_to_read(self) -> bool:
-            return super().wants_to_read() and not self.is_outdone()
-
-        def deadlines(self) -> Iterator[tuple[float, Callable[[], None]]]:
-            yield from super().deadlines()
-            if self.is_outdone():
-                yield time.monotonic() + A_MOMENT_S, lambda: None
-
-    session_class = Loud
 
 
 # --- when it stops reading ---

@@ -3,6 +3,7 @@
 """Runs the suite against every faulty program: each has to be found, and by the right tests.
 
     tests/faulty/mutants.py [NAME... | CLAUSE...]     those, or all
+    tests/faulty/mutants.py --quick                   one of each clause and role, and only: is it found?
     tests/faulty/mutants.py --update [NAME...]        write what is seen into the tables
 
 For every clause that a fault breaks, the tests of this clause run. The table beside a fault's module,
@@ -152,9 +153,11 @@ def blunders(fault: Fault, seen: Seen) -> list[str]:
     return [*trouble, *(f"it fell over: {sentence}" for sentence in fell)]
 
 
-def compare(fault: Fault, seen: Seen) -> Verdict:
-    """What is not as the table says."""
+def compare(fault: Fault, seen: Seen, quick: bool) -> Verdict:
+    """What is not as the table says; a quick look asks only whether the fault is found."""
     trouble = blunders(fault, seen)
+    if quick:
+        return Verdict(fault, seen, trouble)
     expected = read_table(fault.table).get(fault.name)
     if expected is None:
         return Verdict(fault, seen, [*trouble, f"it has no entry in {fault.table.name}"])
@@ -214,7 +217,7 @@ def strangers(known: Sequence[Fault]) -> list[str]:
 # --- all of them ---
 
 
-def run(wanted: Sequence[Fault], jobs: int, update: bool) -> list[Verdict]:
+def run(wanted: Sequence[Fault], jobs: int, update: bool, quick: bool) -> list[Verdict]:
     """Many at once; then, one by one, those that were not as expected."""
     known = {fault.name: fault for fault in wanted}
     verdicts, again = [], []
@@ -222,14 +225,14 @@ def run(wanted: Sequence[Fault], jobs: int, update: bool) -> list[Verdict]:
         fault = known[seen.name]
         if update and not blunders(fault, seen):
             write_entry(fault, seen)
-        verdict = compare(fault, seen)
+        verdict = compare(fault, seen, quick)
         if verdict.trouble and not update:
             again.append(fault)
         else:
             verdict.show()
             verdicts.append(verdict)
     for seen in judged(again, FULL, 1):
-        verdicts.append(compare(known[seen.name], seen))
+        verdicts.append(compare(known[seen.name], seen, quick))
         verdicts[-1].show()
     return verdicts
 
@@ -263,16 +266,31 @@ def chosen(known: Sequence[Fault], names: Sequence[str]) -> list[Fault]:
     return found
 
 
+def one_of_each(known: Sequence[Fault]) -> list[Fault]:
+    """So many that every clause is broken once, for each role that it binds."""
+    broken: set[tuple[str, str]] = set()
+    found = []
+    for fault in known:
+        bonds = {(clause, fault.role) for clause in fault.clauses}
+        if bonds - broken:
+            broken |= bonds
+            found.append(fault)
+    return found
+
+
 def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Run the suite against faulty programs.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="faults, or clauses (default: all)")
     parser.add_argument("--update", action="store_true", help="write the tables anew from what is seen")
+    parser.add_argument("--quick", action="store_true", help="one of each clause and role, and only: is it found?")
     parser.add_argument("--jobs", type=int, default=3 * (os.cpu_count() or 1), help="how many at once")
     parser.add_argument("--folder", type=Path, default=HERE, help="where the faulty programs are (default: here)")
     options = parser.parse_args(words)
     known = list(faults(options.folder.resolve()).values())
     wanted = chosen(known, options.names)
-    verdicts = run(wanted, options.jobs, options.update)
+    if options.quick:
+        wanted = one_of_each(wanted)
+    verdicts = run(wanted, options.jobs, options.update, options.quick)
     unknown = strangers(known)
     print("\n".join([*unknown, *summary(verdicts)]))
     return 1 if unknown or any(verdict.trouble for verdict in verdicts) else 0
