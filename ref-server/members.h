@@ -16,7 +16,7 @@
 
 /* Octets of the longest MEMBER, and of the longest list with its resync: member_limit is 400 at most. */
 #define ROSTER_FRAME   160u
-#define ROSTER_SCRATCH ((400u + 2u) * ROSTER_FRAME)
+#define ROSTER_SCRATCH ((size_t)(400 + 2) * ROSTER_FRAME)
 
 struct room;
 

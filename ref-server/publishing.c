@@ -259,8 +259,7 @@ static void retain(struct hub *hub, struct room *room)
     const bool limited = keep > 0 && keep < TAIL_ENTRIES;
     room_trim(room, limited && !room->durable ? (size_t)keep : TAIL_ENTRIES, TAIL_OCTETS);
     const uint64_t slack = keep < PRUNE_STEP ? keep : PRUNE_STEP;
-    if (room->durable && keep > 0 &&
-        room->shared.head_seq - room->shared.oldest_seq + 1 >= keep + slack) {
+    if (room->durable && keep > 0 && room->shared.head_seq - room->shared.oldest_seq + 1 >= keep + slack) {
         prune(hub, room, room->shared.head_seq - keep + 1);
     }
 }

@@ -314,7 +314,7 @@ struct prosa_bytes room_checkpoint(struct room *room, const struct prosa_keypair
     };
     size_t size = 0;
     if (room->checkpoint == NULL) {
-        room->checkpoint = malloc(CHECKPOINT_SIZE);
+        room->checkpoint = calloc(1, CHECKPOINT_SIZE);
         room->checkpoint_seq = UINT64_MAX;
     }
     if (room->checkpoint == NULL) {

@@ -57,10 +57,11 @@ class ServerProcess:
             raise
 
     def scaled(self, name: str, value: int) -> int:
-        """Of this machine's time, and not below what the text allows."""
+        """Of this machine's time, within what the text allows."""
         if name not in TIMERS:
             return value
-        return max(int(value * self.settings.time_scale), min(value, TIMERS[name].min))
+        timer = TIMERS[name]
+        return min(max(int(value * self.settings.time_scale), min(value, timer.min)), max(value, timer.max))
 
     @property
     def usable(self) -> bool:

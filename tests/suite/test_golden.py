@@ -69,7 +69,6 @@ FAULTS = {
     "wrong-code": of(SERVER, "CallsItsOwnFramesMalformed", "wire::frames_that_only_a_server_sends[WELCOME]"),
     "no-ack": of(SERVER, "ForgetsTheAck", "questions::limit_rises_after_the_answer"),
     "order": of(SERVER, "TellsTwoOrders", "group::late_joiner_and_stranger", "--level", "L3", races=True),
-    "early-question": of(CLIENT, "AsksAtOnce", "client_flow::no_second_question_before_the_answer", races=True),
     "controls": of(CLIENT, "LogsWhatItReads", "client_messages::forbidden_characters_in_a_text"),
     "never-ready": Fault(
         (SERVER, python("fakes.py", "never_ready"), "--test", "handshake::four_frames_make_a_session"), 3

@@ -149,7 +149,7 @@ static void test_checkpoints(void)
     struct room_author *author = room_author(room, ada.key);
     uint8_t chain[PROSA_HASH_SIZE];
     struct prosa_frame frame;
-    struct prosa_message message;
+    struct prosa_message message = {.type = 0};
     PROSA_CLAUSE("AUD-03");
     struct prosa_bytes octets = room_checkpoint(room, &server, 0, 77);
     CHECK(prosa_checkpoint_verify(server.key, octets) == PROSA_OK);
