@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "conformance"))
+
+from prosa_conformance import interruption
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = sys.executable
@@ -66,21 +71,24 @@ def do(folder: Path, step: Step) -> Done:
     """Run one step to its end, and keep how it went; an interrupted one has not been done."""
     started = time.monotonic()
     log = folder / f"{step.name}.log"
+    process = None
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            step.command,
-            cwd=ROOT,
-            env={**os.environ, **step.env},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
         try:
+            with interruption.held_back():
+                process = subprocess.Popen(
+                    step.command,
+                    cwd=ROOT,
+                    env={**os.environ, **step.env},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
             code = process.wait()
         except KeyboardInterrupt:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
+            if process is not None:
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait()
             raise
     last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LAST_LINES:]
     ended = Done(code, round(time.monotonic() - started, 1), last)
@@ -93,6 +101,7 @@ def do(folder: Path, step: Step) -> Done:
 def forget(folder: Path, steps: Sequence[Step]) -> None:
     for step in steps:
         (folder / f"{step.name}.json").unlink(missing_ok=True)
+        shutil.rmtree(folder / step.name, ignore_errors=True)  # what the step has kept to go on from
 
 
 def night(steps: Sequence[Step], folder: Path) -> int:
@@ -136,7 +145,7 @@ def main(argv: Sequence[str], steps: Sequence[Step] = STEPS, folder: Path = ROOT
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interruption.listen()
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

@@ -199,7 +199,7 @@ def _main(argv: Sequence[str], terminal: Terminal) -> int:
     try:
         choose_language(argv)
         options = parser().parse_args(argv)
-        if options.time_scale <= 0:
+        if not 0 < options.time_scale < float("inf"):
             raise UsageError(_("--time-scale is above 0"))
         if options.jobs is not None and options.jobs < 1:
             raise UsageError(_("--jobs is above 0"))

@@ -54,7 +54,7 @@ class KnownFailure:
 
 @dataclass(frozen=True)
 class Implementation:
-    """The subject of a run. `declares` is false when only a command was given."""
+    """The subject of a run; `file` describes it, when more than a command was given."""
 
     name: str
     directory: Path
@@ -66,7 +66,7 @@ class Implementation:
     answers: str = "operator"
     known_failures: tuple[KnownFailure, ...] = ()
     connect: tuple[str, int] | None = None
-    declares: bool = False
+    file: Path | None = None
 
     def has(self, role: str) -> bool:
         return role in self.commands or (role == "server" and self.connect is not None)
@@ -80,8 +80,8 @@ class Implementation:
 
     def source(self) -> str:
         """The part of a command line that names this subject again."""
-        if self.declares:
-            return f"--sut {shlex.quote(str(self.directory / 'prosa.toml'))}"
+        if self.file is not None:
+            return f"--sut {shlex.quote(str(self.file))}"
         flags = {"server": "--cmd", "client": "--client-cmd", "codec": "--codec-cmd"}
         parts = [f"{flags[role]} {shlex.quote(command)}" for role, command in self.commands.items()]
         if self.connect is not None:
@@ -118,12 +118,12 @@ def load(path: Path) -> Implementation:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(_("{path}: not TOML: {error}").format(path=path, error=error)) from error
     try:
-        return _implementation(table, path.parent.resolve())
+        return _implementation(table, path.resolve())
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
 
 
-def _implementation(table: dict[str, Any], directory: Path) -> Implementation:
+def _implementation(table: dict[str, Any], path: Path) -> Implementation:
     known_keys = {"name", "language", "build", *ROLES, "levels", "features", "answers", "known_failures"}
     _refuse_unknown(table, known_keys)
     commands = {role: _command(table[role], role) for role in ROLES if role in table}
@@ -136,8 +136,8 @@ def _implementation(table: dict[str, Any], directory: Path) -> Implementation:
     if answers not in ANSWERS:
         raise UsageError(_("answers is one of {known}, not {value!r}").format(known=", ".join(ANSWERS), value=answers))
     return Implementation(
-        name=_text(table, "name") or directory.name,
-        directory=directory,
+        name=_text(table, "name") or path.parent.name,
+        directory=path.parent,
         commands=commands,
         language=_text(table, "language"),
         build=_text(table, "build"),
@@ -145,7 +145,7 @@ def _implementation(table: dict[str, Any], directory: Path) -> Implementation:
         features=_list_of(table, "features", FEATURES),
         answers=answers,
         known_failures=tuple(_known_failure(entry) for entry in table.get("known_failures", [])),
-        declares=True,
+        file=path,
     )
 
 

@@ -28,6 +28,8 @@ from prosa_conformance.plugin import CARD, CASE, ERRORS
 from prosa_conformance.scripted_server import ScriptedServer
 from prosa_conformance.server import Server, ServerProcess
 
+DYING_S = 1.0  # with a core dump it takes its time
+
 StartClient = Callable[..., Client]
 
 
@@ -82,6 +84,7 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
 def server(request: pytest.FixtureRequest, case: Case, pool: Pool) -> Iterator[Server]:
     process = pool.server(case, request.node.stash[CARD].timers)
     yield Server(case, process)
+    _let_die(request, case)
     process.pass_on(spoilt=bool(request.node.stash[ERRORS]) or _leaves_a_question(case))
 
 
@@ -92,6 +95,7 @@ def fresh_server(request: pytest.FixtureRequest, case: Case) -> Iterator[Server]
         handle = Server(case, process)
         yield handle
         case.close_wires()
+        _let_die(request, case)
         handle.check_alive()
     finally:
         process.stop()
@@ -120,6 +124,7 @@ def start_client(request: pytest.FixtureRequest, case: Case) -> Iterator[StartCl
         return clients[-1]
 
     yield start
+    _let_die(request, case)
     for client in clients:
         if request.node.stash[ERRORS]:
             client.excuse_end()
@@ -146,6 +151,13 @@ def chat(scripted_server: ScriptedServer, start_client: StartClient) -> Chat:
 @pytest.fixture
 def codec_program(case: Case, pool: Pool) -> Codec:
     return Codec(case, pool.codec(case))
+
+
+def _let_die(request: pytest.FixtureRequest, case: Case) -> None:
+    """A program that has hung up on a test that failed may be about to end: a crash says more than what it left."""
+    if request.node.stash[ERRORS] and any(wire.end is not None for wire in case.wires):
+        for watched in case.watched:
+            watched.program.wait_end(max(case.seconds(DYING_S), DYING_S))
 
 
 def _leaves_a_question(case: Case) -> bool:

@@ -105,6 +105,11 @@ class Runner:
     _reported: int = 0
     _failed_gates: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_whole(self) -> bool:
+        """Every test has come to its end: nothing cut the run short."""
+        return len(self.results) == len(self.collected)
+
     # --- collection ---
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -305,7 +310,8 @@ class Runner:
             self._judge_other(result, error, card, harness_errors)
         if result.failure is None:
             result.steps = case.transcript.steps(MOST_STEPS)
-        self._apply_known_failures(result)
+        if not card.is_gate:  # without it nothing else is shown: there is no excuse for it
+            self._apply_known_failures(result)
         return result
 
     def _judge_end(self, result: Result, case: Case, card: Card) -> None:
@@ -315,7 +321,9 @@ class Runner:
         result.reason = "; ".join(case.notes)
         if self.strict:
             error = Violation(_("not to the letter: {reason}").format(reason=result.reason))
-            self._fail(result, explain.explain(case, card.claims, error))
+            failure = explain.explain(case, card.claims, error)
+            failure.replay += " --strict"
+            self._fail(result, failure)
 
     def _judge_other(self, result: Result, error: BaseException, card: Card, harness_errors: list[str]) -> None:
         result.reason = translated(str(error))

@@ -87,7 +87,7 @@ class Run:
             self._write_reports(time.monotonic() - started, Exit.NOT_STARTED, runner)
         if refused or (code is not None and not runner.results):
             return refused[0] if refused else code or Exit.HARNESS
-        self.results = [*runner.results, *self._promises_not_kept(runner.results)]
+        self.results = [*runner.results, *(self._promises_not_kept(runner.results) if runner.is_whole else [])]
         seconds = time.monotonic() - started
         verdict = self._exit_code(runner) if code is None else code
         self.terminal.failures(self.results)

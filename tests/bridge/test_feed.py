@@ -54,8 +54,9 @@ def test_feed_says_what_is_said(start: Start, server: Server, context: zmq.Conte
     while subscriber.poll(100):
         subscriber.recv_multipart()
     bob = server.login("bob")
-    bob.publish(bob.join("@host"), "between us")
-    bob.publish(room := bob.join("lobby"), "for all")
+    rooms = [bob.join(name) for name in ("@host", "lobby")]
+    bob.publish(rooms[0], "between us")
+    bob.publish(room := rooms[1], "for all")
     bob.expect_until("DELIVER", room_id=room.id)
     said = None
     while said is None or said.value("text") != "for all":

@@ -113,12 +113,12 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--holes", action="store_true", help="leave the table out")
     options = parser.parse_args(words)
     tests, proofs, all_bonds = tests_of_bonds(), faults_of_bonds(), bonds()
+    missing = holes(tests, proofs)  # first: to look up what is missing enters it
     if not options.holes:
         print(f"{'clause':9} {'level':8} {'role':8} {'tests':>5} {'faults':>6}")
         for bond, clause in all_bonds.items():
             row = f"{bond[0]:9} {clause.level:8} {bond[1]:8} {len(tests[bond]):5} {len(proofs[bond]):6}"
             print(f"{row}  {' '.join(sorted(proofs[bond]))}".rstrip())
-    missing = holes(tests, proofs)
     for line in missing:
         print(f"hole: {line}")
     tested = [bond for bond in all_bonds if tests[bond]]

@@ -57,7 +57,9 @@ def main(argv: Sequence[str]) -> int:
     for name in names:
         path = folder / f"{name}.json"
         if not path.exists():
-            path.write_text(json.dumps(judge(known[name])), encoding="utf-8")
+            beside = path.with_suffix(".new")
+            beside.write_text(json.dumps(judge(known[name])), encoding="utf-8")
+            beside.replace(path)
         seen = json.loads(path.read_text(encoding="utf-8"))
         lost += not seen["found"]
         beside += bool(seen["others"])

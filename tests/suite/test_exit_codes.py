@@ -168,3 +168,9 @@ def test_4_interrupted_and_nothing_left_behind(tmp_path: Path) -> None:
         with pytest.raises(ProcessLookupError):
             os.kill(int(pid), 0)
     assert not list(folder.iterdir()), "a folder was left behind"
+
+
+def test_few_letters_change_no_verdict(conform: Conform) -> None:
+    """A terminal that has no `ã` gets something else in its place."""
+    outcome = conform("--cmd", GOOD, *SOME, "--lang", "pt_BR", env={"PYTHONIOENCODING": "ascii"})
+    assert outcome.code == 0, outcome.text

@@ -66,8 +66,8 @@ def test_an_interrupted_step_is_ended_and_done_again(tmp_path: Path) -> None:
     reader = os.open(pipe, os.O_RDWR)
     waits = f"echo $$ > {pipe}; test -e {trace}.go || exec cat {tmp_path}/never"
     script = (
-        "import signal, sys; from pathlib import Path; from nightly import Step, night\n"
-        "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
+        "import sys; from pathlib import Path; from nightly import Step, interruption, night\n"
+        "interruption.listen()\n"
         f"steps = [Step('one', {(*SHELL, f'echo one >> {trace}')}), Step('two', {(*SHELL, waits)})]\n"
         f"sys.exit(night(steps, Path({str(state)!r})))\n"
     )

@@ -55,3 +55,11 @@ def test_file_in_the_current_folder(conform: Conform, tmp_path: Path) -> None:
     outcome = conform(*SOME, cwd=tmp_path)
     assert outcome.code == 0, outcome.text
     assert "ada: CONFORMS to L1" in outcome.text, outcome.text
+
+
+def test_no_excuse_for_what_everything_rests_on(conform: Conform, tmp_path: Path) -> None:
+    """A known failure that keeps all other tests from being run is none."""
+    gate = known("handshake::four_frames_make_a_session")
+    outcome = conform("--sut", described(tmp_path, "fakes.py", "closes_everything", more=gate))
+    assert outcome.code == 1, outcome.text
+    assert "skipped" in outcome.text, outcome.text
