@@ -2,6 +2,7 @@
 /* prosa-bridge: settings, then a loop with a relay and perhaps a feed. */
 #include "feed.h"
 #include "options.h"
+#include "probe.h"
 #include "relay.h"
 
 #include <prosa/sign.h>
@@ -21,6 +22,7 @@ enum {
     DATA,
     CURVE,
     CURVE_CLIENTS,
+    PROBE,
     HELP,
     COUNT
 };
@@ -51,6 +53,8 @@ static const struct option_spec table[COUNT] = {
     [CURVE] = {"curve", NULL, "FILE", NULL, "encrypt with this certificate, as zmakecert makes it"},
     [CURVE_CLIENTS] = {"curve-clients", NULL, "FOLDER", NULL,
                        "let in only those whose public certificates are there; anybody when not given"},
+    [PROBE] = {"probe", NULL, "HOST:PORT", NULL,
+               "ask the server who it is, through the bridge at this place, and end as prosa-probe does"},
     [HELP] = {"help", NULL, NULL, NULL, "this text"},
 };
 
@@ -217,7 +221,7 @@ int main(int argc, char **argv)
                 argv[operands]);
         return EXIT_SETTINGS;
     }
-    if (!read_settings(&settings, values, why)) {
+    if (values[PROBE] == NULL && !read_settings(&settings, values, why)) {
         fprintf(stderr, "prosa-bridge: %s; --help tells more\n", why);
         return EXIT_SETTINGS;
     }
@@ -228,7 +232,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "prosa-bridge: %s\n", prosa_status_text(PROSA_ERR_CRYPTO));
         return EXIT_FAILED;
     }
-    const enum exit_code exit = run(&settings);
+    const int exit = values[PROBE] != NULL ? probe_run(values[PROBE]) : (int)run(&settings);
     zsys_shutdown();
-    return (int)exit;
+    return exit;
 }
