@@ -10,20 +10,21 @@ Exit: 0 all alike and the program conforms, 1 not, 2 wrong words; else what the 
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shlex
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+import suite
+from suite import ROOT, interruption
+
 SUBJECTS = ("--sut", "--cmd", "--client-cmd", "--codec-cmd", "--connect")
 JUDGED = (0, 1)  # exit codes of a run that came to its end
+LAST_LINES = 20  # of a run that came to nothing
 Verdicts = dict[str, str]
 
 
@@ -31,20 +32,11 @@ def run(words: Sequence[str], seed: int, report: Path) -> tuple[int, Verdicts]:
     """One run of the suite: its exit code and each test's verdict."""
     shutil.rmtree(report, ignore_errors=True)
     report.parent.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "prosa_conformance", *words, "--seed", str(seed), "--report", str(report)],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "conformance")},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if not (report / "result.json").exists():
-        print(done.stdout[-2000:])
-        return done.returncode or 1, {}
-    result = json.loads((report / "result.json").read_text(encoding="utf-8"))
-    return done.returncode, {test["test"]: test["verdict"] for test in result["tests"]}
+    ran = suite.run([*words, "--seed", str(seed)], report)
+    if ran.result is None:
+        print("\n".join(ran.lines[-LAST_LINES:]))
+        return ran.code or 1, {}
+    return ran.code, {test["test"]: test["verdict"] for test in ran.result["tests"]}
 
 
 def differences(first: Verdicts, now: Verdicts, words: Sequence[str], seed: int) -> list[str]:
@@ -96,4 +88,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    interruption.listen()
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("repeat: interrupted")

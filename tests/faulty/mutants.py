@@ -19,11 +19,9 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import json
 import os
 import re
 import shlex
-import subprocess
 import sys
 import tempfile
 import textwrap
@@ -34,11 +32,14 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "conformance"), str(ROOT / "tests" / "suite")]
+sys.path[:0] = [str(ROOT / folder) for folder in ("conformance", "tests/suite", "tools")]
+
+import suite  # noqa: E402
 
 from fault import HERE, Fault, faults  # noqa: E402
 
@@ -101,19 +102,10 @@ def judge(time_scale: str, fault: Fault) -> Seen:
     """Run the tests of its clauses."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="prosa-mutant-") as folder:
-        done = subprocess.run(
-            [sys.executable, "-m", "prosa_conformance", *options_for(fault, time_scale), "--report", folder],
-            env={**os.environ, "PYTHONPATH": str(ROOT / "conformance")},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
-        seen = Seen(fault.name, done.returncode, done.stdout.splitlines()[-LAST_LINES:])
-        if seen.code == VIOLATES:
-            read_result(seen, Path(folder) / "result.json")
+        ran = suite.run(options_for(fault, time_scale), Path(folder), DEADLINE_S)
+    seen = Seen(fault.name, ran.code, ran.lines[-LAST_LINES:])
+    if ran.code == VIOLATES and ran.result is not None:
+        read_result(seen, ran.result)
     seen.seconds = time.monotonic() - started
     return seen
 
@@ -125,8 +117,7 @@ def options_for(fault: Fault, time_scale: str) -> list[str]:
     return [*words, "--strict", "--time-scale", time_scale, "--seed", "1", "--jobs", "1"]
 
 
-def read_result(seen: Seen, path: Path) -> None:
-    result = json.loads(path.read_text(encoding="utf-8"))
+def read_result(seen: Seen, result: dict[str, Any]) -> None:
     seen.broken = result["clauses"]["broken"]
     for test in result["tests"]:
         if test["verdict"] == "fail":
@@ -238,9 +229,17 @@ def run(wanted: Sequence[Fault], jobs: int, update: bool, quick: bool) -> list[V
 
 
 def judged(wanted: Iterable[Fault], time_scale: str, jobs: int) -> Iterator[Seen]:
-    with ThreadPoolExecutor(jobs) as pool:
+    """As they come; an interruption ends what runs, and begins nothing more."""
+    pool = ThreadPoolExecutor(jobs)
+    try:
         for done in as_completed([pool.submit(judge, time_scale, fault) for fault in wanted]):
             yield done.result()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        suite.end_all()
+        raise
+    finally:
+        pool.shutdown()
 
 
 def summary(verdicts: Sequence[Verdict]) -> list[str]:
@@ -297,4 +296,8 @@ def main(words: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    suite.interruption.listen()
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("mutants: interrupted")

@@ -11,8 +11,6 @@ elsewhere, and some tests quote a clause too few. Exit: 0 all found, 1 not, 2 wr
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import mutants
+from mutants import suite
 
 from fault import HERE, Fault, faults
 
@@ -29,21 +28,12 @@ def judge(fault: Fault) -> dict[str, Any]:
     words = mutants.options_for(fault, mutants.FULL)
     only = words.index("--only")
     with tempfile.TemporaryDirectory(prefix="prosa-whole-") as report:
-        done = subprocess.run(
-            [sys.executable, "-m", "prosa_conformance", *words[:only], *words[only + 2 :], "--report", report],
-            env={**os.environ, "PYTHONPATH": str(mutants.ROOT / "conformance")},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        path = Path(report) / "result.json"
-        tests = json.loads(path.read_text(encoding="utf-8"))["tests"] if path.exists() else []
+        ran = suite.run([*words[:only], *words[only + 2 :]], Path(report))
+    tests = ran.result["tests"] if ran.result is not None else []
     failed = [test for test in tests if test["verdict"] == "fail"]
     own = sorted(test["test"] for test in failed if set(test["clauses"]) & set(fault.clauses))
     others = sorted({test["test"].partition("[")[0] for test in failed if test["test"] not in own})
-    return {"code": done.returncode, "found": len(own), "others": others, "last": done.stdout.splitlines()[-3:]}
+    return {"code": ran.code, "found": len(own), "others": others, "last": ran.lines[-3:]}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -57,9 +47,9 @@ def main(argv: Sequence[str]) -> int:
     for name in names:
         path = folder / f"{name}.json"
         if not path.exists():
-            beside = path.with_suffix(".new")
-            beside.write_text(json.dumps(judge(known[name])), encoding="utf-8")
-            beside.replace(path)
+            fresh = path.with_suffix(".new")
+            fresh.write_text(json.dumps(judge(known[name])), encoding="utf-8")
+            fresh.replace(path)
         seen = json.loads(path.read_text(encoding="utf-8"))
         lost += not seen["found"]
         beside += bool(seen["others"])
@@ -70,4 +60,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    suite.interruption.listen()
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("whole: interrupted; started again, it goes on")

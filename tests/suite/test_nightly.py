@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`./run nightly` goes on where it was, and `./run repeat` finds what differs; both with programs made for that."""
+"""`./run nightly` goes on where it was, and `./run repeat` finds what differs; with programs made for that."""
 
 from __future__ import annotations
 
@@ -126,3 +126,48 @@ def test_repeat_wants_a_number(tmp_path: Path, words: tuple[str, ...]) -> None:
 
 def test_repeat_tells_when_nothing_starts(tmp_path: Path) -> None:
     assert repeat(tmp_path, "2", "--cmd", python("fakes.py", "ends_at_once")).returncode == 3, "it never started"
+
+
+SEVERAL = """
+import sys, suite
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+suite.interruption.listen()
+words, report = sys.argv[2:], Path(sys.argv[1])
+with ThreadPoolExecutor(1) as pool:
+    ran = pool.submit(suite.run, words, report)
+    try:
+        ran.result()
+    except KeyboardInterrupt:
+        suite.end_all()
+        sys.exit(f"the suite ended with {ran.result().code}")
+"""
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["alone", "in_threads"])
+def test_an_interrupted_repeat_leaves_nothing_behind(tmp_path: Path, several: bool) -> None:
+    """SIGTERM while the suite waits for a silent server: the suite ends it before it ends itself."""
+    pipe, lives = tmp_path / "pipe", tmp_path / "lives"
+    os.mkfifo(pipe)
+    lives.mkdir()
+    reader = os.open(pipe, os.O_RDWR)
+    how = ["-c", SEVERAL, str(tmp_path / "report")] if several else [str(TOOLS / "repeat.py"), "2"]
+    moody = ["--cmd", python("fakes.py", "mute_from_its_third_life"), "--time-scale", "20"]
+    moody += ["-k", "four_frames or tampered_auth", "--jobs", "2"]
+    places = {"LIVES": str(lives), "ANNOUNCED_TO": str(pipe), "PROSA_REPEAT": str(tmp_path / "repeat"), "LC_ALL": "C"}
+    run = subprocess.Popen(
+        [sys.executable, *how, *moody],
+        env={**os.environ, "PYTHONPATH": str(TOOLS), **places},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert select.select([reader], [], [], DEADLINE_S)[0], "a silent server should have been started"
+    server = os.pidfd_open(int(os.read(reader, 100)))
+    os.close(reader)
+    run.send_signal(signal.SIGTERM)
+    said = run.communicate(timeout=DEADLINE_S)[0]
+    assert run.returncode == 1, said
+    assert ("the suite ended with 4" if several else "repeat: interrupted") in said, said
+    assert select.select([server], [], [], 0)[0], "the server outlives the suite"
+    os.close(server)
