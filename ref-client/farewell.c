@@ -32,16 +32,16 @@ static void explain(const struct prosa_ended *ended, const char *who, char out[s
     snprintf(out, FAREWELL_SIZE, "%s: %s: %.*s", who, name, (int)words.size, (const char *)words.at);
 }
 
-static void explain_silence(uint32_t dead_after_ms, char out[static FAREWELL_SIZE])
+static void explain_silence(uint32_t silence_ms, char out[static FAREWELL_SIZE])
 {
-    if (dead_after_ms % 1000 == 0) {
-        snprintf(out, FAREWELL_SIZE, "the server fell silent for %u s", (unsigned)dead_after_ms / 1000);
+    if (silence_ms % 1000 == 0) {
+        snprintf(out, FAREWELL_SIZE, "the server fell silent for %u s", (unsigned)silence_ms / 1000);
     } else {
-        snprintf(out, FAREWELL_SIZE, "the server fell silent for %u ms", (unsigned)dead_after_ms);
+        snprintf(out, FAREWELL_SIZE, "the server fell silent for %u ms", (unsigned)silence_ms);
     }
 }
 
-struct farewell farewell_of(const struct prosa_ended *ended, uint32_t dead_after_ms)
+struct farewell farewell_of(const struct prosa_ended *ended)
 {
     struct farewell farewell = {.exit = EXIT_VANISHED, .how = "error"};
     switch (ended->how) {
@@ -71,7 +71,7 @@ struct farewell farewell_of(const struct prosa_ended *ended, uint32_t dead_after
         break;
     case PROSA_ENDING_SILENCE:
         farewell.how = "silence";
-        explain_silence(dead_after_ms, farewell.reason);
+        explain_silence(ended->silence_ms, farewell.reason);
         break;
     case PROSA_ENDING_QUIET:
         farewell.exit = EXIT_PROTOCOL;

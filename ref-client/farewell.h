@@ -28,8 +28,7 @@ struct farewell {
     char reason[FAREWELL_SIZE];
 };
 
-/* `dead_after_ms`: of the session, for the words about silence. The reason has the peer's words as they
- * came over the wire. */
-struct farewell farewell_of(const struct prosa_ended *ended, uint32_t dead_after_ms);
+/* The reason has the peer's words as they came over the wire. */
+struct farewell farewell_of(const struct prosa_ended *ended);
 
 #endif

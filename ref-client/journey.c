@@ -113,8 +113,7 @@ static void part_from_session(struct journey *journey, uint64_t now_ms)
     struct client *client = journey->client;
     const struct chat *chat = &journey->chat;
     const struct prosa_ended *ended = &chat->ended;
-    const struct farewell farewell =
-        farewell_of(ended, prosa_client_session_limits(&chat->session)->dead_after_ms);
+    const struct farewell farewell = farewell_of(ended);
 
     if (ended->how == PROSA_ENDING_ERROR) {
         tell_fatal(client->ui, ended);

@@ -21,12 +21,14 @@ enum prosa_status prosa_client_session_init(struct prosa_client_session *session
     };
     struct prosa_bytes extra = prosa_bytes(grease, config->grease ? sizeof grease : 0);
 
+    const struct prosa_limits limits = prosa_limits_default();
+
     *session = (struct prosa_client_session){.config = config,
                                              .state = CLIENT_OFFLINE,
                                              .heard_ms = now_ms,
-                                             .deadline_ms = now_ms + PROSA_TIMER_HANDSHAKE_MS_DEFAULT,
+                                             .deadline_ms = now_ms + limits.handshake_ms,
                                              .features = config->features,
-                                             .limits = prosa_limits_default()};
+                                             .limits = limits};
     enum prosa_status status = prosa_buffer_message(&session->out, &message, extra);
     if (status != PROSA_OK) {
         prosa_buffer_free(&session->out);

@@ -433,6 +433,12 @@ uint64_t prosa_client_session_deadline_ms(const struct prosa_client_session *ses
     return session->heard_ms + (pinged ? limits->dead_after_ms : limits->ping_after_ms);
 }
 
+static void give_up(struct prosa_client_session *session, uint32_t silence_ms)
+{
+    prosa_client_over(session, CLIENT_BACKOFF, PROSA_ENDING_SILENCE, 0);
+    session->end.silence_ms = silence_ms;
+}
+
 void prosa_client_session_tick(struct prosa_client_session *session, uint64_t now_ms)
 {
     const struct prosa_message ping = {.type = PROSA_FRAME_PING, .ping = {.opaque = alive}};
@@ -442,9 +448,10 @@ void prosa_client_session_tick(struct prosa_client_session *session, uint64_t no
     if (session->state == CLIENT_CLOSING) {
         session->state = prosa_client_cell(session, CLIENT_ON_LINGER_DEADLINE)->next;
         session->end.reset = !prosa_client_has(session, CLIENT_SHUT);
-    } else if (session->state < CLIENT_READY ||                               /* [AUTH-23] */
-               now_ms >= session->heard_ms + session->limits.dead_after_ms) { /* [LIVE-05] */
-        prosa_client_over(session, CLIENT_BACKOFF, PROSA_ENDING_SILENCE, 0);
+    } else if (session->state < CLIENT_READY) {
+        give_up(session, session->limits.handshake_ms); /* [AUTH-23] */
+    } else if (now_ms >= session->heard_ms + session->limits.dead_after_ms) {
+        give_up(session, session->limits.dead_after_ms); /* [LIVE-05] */
     } else {
         prosa_client_set(session, CLIENT_PING_SENT);
         prosa_client_queue(session, &ping, prosa_bytes(NULL, 0)); /* [LIVE-04] */

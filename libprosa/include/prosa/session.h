@@ -56,6 +56,7 @@ struct prosa_ended {
     bool from_peer;            /* the peer sent that BYE or ERROR */
     bool retry;                /* a client with resume may come back by itself [RES-13] [ERR-05] */
     bool reset;                /* close with a reset: the peer takes nothing any more [FLOW-39] */
+    uint32_t silence_ms;       /* SILENCE, of a client: how long the server may say nothing */
     uint32_t after_ms;         /* not before this time has passed; 0 when none was asked for */
     struct prosa_bytes reason; /* the peer's words, to be shown sanitised [MSG-19]; may be empty */
 };
