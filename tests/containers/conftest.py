@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""An engine, the images, and containers that do not outlive their test. Without an engine all is skipped, and the
+process ends with 77, so that nobody takes it for a success."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine import BUILD_S, LABEL, ROOT, WAIT_S, Container, attempt, docker
+
+SKIPPED = 77
+USER = 4321  # somebody whom no image knows
+
+Start = Callable[..., Container]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    told = reporter.stats if reporter is not None else {}
+    if told.get("skipped") and not any(told.get(name) for name in ("passed", "failed", "error")):
+        session.exitstatus = SKIPPED
+
+
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """A container engine that answers."""
+    try:
+        done = attempt("docker", "version")
+    except FileNotFoundError:
+        pytest.skip("no container engine is installed here")
+    except subprocess.TimeoutExpired:
+        pytest.skip("the container engine does not answer in time")
+    if done.returncode != 0:
+        pytest.skip(f"the container engine does not answer: {done.stdout.strip().splitlines()[-1]}")
+
+
+@pytest.fixture(scope="session")
+def images(engine: None) -> None:
+    """All images of this tree, built as a person builds them. What they are made of may be in the engine's cache."""
+    done = attempt(str(ROOT / "run"), "images", wait_s=BUILD_S)
+    if done.returncode == 2:
+        pytest.skip(f"images cannot be built here: {done.stdout.strip().splitlines()[-1]}")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture
+def start(images: None) -> Iterator[Start]:
+    """start("prosa-server", "--volume=...", words=("--answer", "echo")) -> a hardened container."""
+    owner = uuid.uuid4().hex
+    containers: list[Container] = []
+
+    def run(image: str, *options: str, words: tuple[str, ...] = ()) -> Container:
+        containers.append(Container(image, *options, words=words, owner=owner))
+        return containers[-1]
+
+    yield run
+    for container in containers:
+        container.remove()
+    # One that could not even be started has left its name.
+    for name in docker("ps", "--all", "--quiet", f"--filter=label={LABEL}={owner}").split():
+        docker("rm", "--force", "--volumes", name)
+
+
+@pytest.fixture
+def volume(engine: None) -> Iterator[str]:
+    name = f"prosa-test-{uuid.uuid4().hex[:12]}"
+    docker("volume", "create", name)
+    yield name
+    docker("volume", "rm", "--force", name)
+
+
+class Project:
+    """The compose file under a name of its own, with a folder whose owner is somebody."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.report = folder / "report"
+        self.name = f"prosa-test-{uuid.uuid4().hex[:12]}"
+        self.report.mkdir()
+        if os.geteuid() == 0:
+            os.chown(self.report, USER, USER)
+
+    def compose(
+        self, *words: str, files: tuple[Path, ...] = (), wait_s: float = WAIT_S
+    ) -> subprocess.CompletedProcess[str]:
+        named = [word for path in (ROOT / "docker-compose.yml", *files) for word in ("--file", str(path))]
+        where = ("--project-name", self.name, "--project-directory", str(self.folder))
+        return attempt(str(ROOT / "run"), "compose", *named, *where, *words, wait_s=wait_s)
+
+
+@pytest.fixture
+def project(images: None, tmp_path: Path) -> Iterator[Project]:
+    project = Project(tmp_path)
+    yield project
+    profiles = ("--profile", "flood", "--profile", "zmq")
+    done = project.compose(*profiles, "down", "--volumes", "--remove-orphans", "--timeout", "5")
+    assert done.returncode == 0, done.stdout
