@@ -38,12 +38,6 @@ def test_every_profile_is_understood(project: Project) -> None:
     assert {"server", "conformance", "flood", "contended", "bridge", "conformance-zmq"} <= set(done.stdout.split())
 
 
-def test_without_a_profile_it_is_server_and_suite(project: Project) -> None:
-    done = project.compose("config", "--services")
-    assert {"server", "conformance"} <= set(done.stdout.split()), done.stdout
-    assert not {"flood", "bridge"} & set(done.stdout.split()), done.stdout
-
-
 def test_the_reference_conforms_and_the_report_is_the_persons(project: Project) -> None:
     done = project.compose("up", "--exit-code-from", "conformance", wait_s=SUITE_S)
     assert done.returncode == 0, done.stdout

@@ -27,7 +27,9 @@ def test_the_version_is_cmakes() -> None:
 
 
 def test_the_oldest_builder_reads_the_dockerfile() -> None:
-    unknown = re.findall(r"^# syntax=.*|--mount=.*|<<-?\s*['\"]?[A-Z]+|COPY --(?:link|chmod).*", DOCKERFILE, re.MULTILINE)
+    unknown = re.findall(
+        r"^# syntax=.*|--mount=.*|<<-?\s*['\"]?[A-Z]+|COPY --(?:link|chmod).*", DOCKERFILE, re.MULTILINE
+    )
     assert not unknown, unknown
 
 
@@ -60,3 +62,7 @@ def test_a_service_has_no_more_than_it_needs(name: str) -> None:
 
 def test_the_network_leads_nowhere() -> None:
     assert COMPOSE["networks"]["inside"] == {"internal": True}
+
+
+def test_without_a_word_it_is_the_server_and_the_suite() -> None:
+    assert {name for name, service in SERVICES.items() if "profiles" not in service} == {"server", "conformance"}
