@@ -289,8 +289,11 @@ static void on_ended(struct hub *hub, const struct conn *conn, const struct pros
     count_refusal(hub, ended);
     log_value(ended->reason, reason);
     if (conn->number == 0) {
-        log_flood(LOG_LEVEL_INFO, "stranger-gone", "address=%s how=\"%s\" code=%s(0x%04x) reason=%s",
-                  conn->address, how, code, ended->code, reason);
+        /* Who says hello and goodbye, such as prosa-probe, comes every few seconds for as long as we live. */
+        const bool is_polite = ended->how == PROSA_ENDING_GOODBYE && ended->from_peer;
+        log_flood(is_polite ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "stranger-gone",
+                  "address=%s how=\"%s\" code=%s(0x%04x) reason=%s", conn->address, how, code, ended->code,
+                  reason);
         return;
     }
     log_event(LOG_LEVEL_INFO, "client-gone",
