@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from metadata import Metadata
 from names import NAME, ZONE, Names, new_key
 from unpacked import unpacked
@@ -18,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 DDNS = ROOT / "deploy" / "prosa-ddns"
 DEADLINE_S = 120
 NOTHING_TESTED = 77
-Update = Callable[..., subprocess.CompletedProcess[str]]
+Done = subprocess.CompletedProcess[str]
+Update = Callable[..., Done]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -59,7 +61,7 @@ def update(tmp_path: Path) -> Update:
     folder = tmp_path / "etc"
     folder.mkdir()
 
-    def run(key: str | None = None, env: dict[str, str] | None = None, **settings: str) -> subprocess.CompletedProcess[str]:
+    def run(key: str | None = None, env: dict[str, str] | None = None, **settings: str) -> Done:
         lines = {"name": NAME, "way": "nsupdate", "zone": ZONE, **settings}
         (folder / "ddns.conf").write_text("".join(f"{name} = {value}\n" for name, value in lines.items()))
         if key is not None:
@@ -69,7 +71,7 @@ def update(tmp_path: Path) -> Update:
     return run
 
 
-def ddns(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def ddns(*words: str, env: dict[str, str] | None = None) -> Done:
     own = {name: value for name, value in os.environ.items() if name != "CREDENTIALS_DIRECTORY"}
     return subprocess.run(
         [DDNS, *words], env={**own, **(env or {})}, capture_output=True, text=True, timeout=DEADLINE_S, check=False

@@ -16,8 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SPACE = "{https://route53.amazonaws.com/doc/2013-04-01/}"
 AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=(?P<access>[^/]+)/(?P<scope>(?P<day>\d{8})/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9]+)"
-    r"/aws4_request), *SignedHeaders=(?P<names>[a-z0-9;-]+), *Signature=(?P<signature>[0-9a-f]{64})"
+    r"AWS4-HMAC-SHA256 Credential=(?P<access>[^/]+)/(?P<scope>"
+    r"(?P<day>\d{8})/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9]+)/aws4_request), *"
+    r"SignedHeaders=(?P<names>[a-z0-9;-]+), *Signature=(?P<signature>[0-9a-f]{64})"
 )
 
 
@@ -76,7 +77,8 @@ class Answer(BaseHTTPRequestHandler):
         if not found:
             return [f"no authorization: {self.headers.get('Authorization')!r}"]
         names = found["names"].split(";")
-        faults = [f"{name} is not signed" for name in ("host", "x-amz-date", "x-amz-security-token") if name not in names]
+        needed = ("host", "x-amz-date", "x-amz-security-token")
+        faults = [f"{name} is not signed" for name in needed if name not in names]
         for what, is_, ought in (
             ("access key", found["access"], self.server.access),
             ("region", found["region"], "us-east-1"),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from conftest import Update
 from metadata import Metadata
 from names import NAME, Names

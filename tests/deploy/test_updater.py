@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+
 from conftest import Update
 from metadata import Metadata
 from names import NAME, Names, new_key, secret_of

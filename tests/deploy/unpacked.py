@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(os.environ["PROSA_UNPACKED"])
+BUILD = Path(os.environ.get("PROSA_BUILD", Path(__file__).parents[2] / "build" / "default"))
+FOLDER = BUILD / "unpacked"
 DEADLINE_S = 120
 
 

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The server in the hands of a service manager: sockets that it is given, what it tells, SIGHUP, its unit."""
+"""The server in the hands of a service manager: sockets, what it tells, SIGHUP, its example."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,8 +17,6 @@ import pytest
 from conftest import PROGRAMS, ROOT, Start
 from console import DEADLINE_S, Console
 from served import Ask, Serve, Served, asking, serving
-
-BUILD = PROGRAMS.parent
 
 
 @pytest.fixture
@@ -263,32 +260,7 @@ def test_without_a_file_a_hangup_ends_it(serve: Serve, ask: Ask) -> None:
     assert "SHUTDOWN" in client.event("disconnected")["reason"]
 
 
-# --- the unit ---
-
-
-def unit(tmp_path: Path) -> Path:
-    """The unit as it is installed, with the program of this build."""
-    for path in [BUILD / "deploy" / "prosa-server.service", *(ROOT / "deploy").glob("*.socket")]:
-        text = re.sub(r"^ExecStart=\S+", f"ExecStart={PROGRAMS}/prosa-server", path.read_text(), flags=re.MULTILINE)
-        (tmp_path / path.name).write_text(text)
-    return tmp_path / "prosa-server.service"
-
-
-def analyze(*words: str | Path) -> str:
-    done = subprocess.run(
-        ["systemd-analyze", *map(str, words)], capture_output=True, text=True, timeout=DEADLINE_S, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
-def test_systemd_finds_no_fault_in_the_units_and_little_exposure(tmp_path: Path) -> None:
-    path = unit(tmp_path)
-    others = sorted(tmp_path.glob("*.socket"))
-    assert len(others) == 2
-    assert analyze("verify", "--man=no", path, *others) == ""
-    assert "exposure level" in analyze("security", "--offline=true", "--threshold=20", "--no-pager", path)
+# --- the example ---
 
 
 def test_the_example_file_is_good_and_shows_every_setting(serve: Serve, tmp_path: Path) -> None:
