@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-DEADLINE_S = 240
+DEADLINE_S = 120
 
 
 class Lines:
