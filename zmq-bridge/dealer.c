@@ -10,10 +10,13 @@
 
 /* What may wait for the server: far more than credit allows; a client beyond it has left its credit [ZMQ-10].
  */
-#define WAITING_MAX ((size_t)8 << 20)
+#define WAITING_MAX ((size_t)16 << 20)
 
 /* Octets that are read from the server at once: each dealer has its turn. */
 #define READ_SIZE 65536u
+
+/* What the kernel keeps of what the server sends while the client takes nothing [ZMQ-07]. */
+#define KERNEL_OCTETS 131072
 
 /* How long the routing id of an ended session is known: what was on its way then is no news [ZMQ-05]. */
 #define REMEMBERED_MS 30000u
@@ -41,6 +44,8 @@ struct dealer {
     short watched; /* events that the loop looks for */
     int watched_fd;
     struct queue to_server, to_client;
+    int source;      /* descriptor of the ZeroMQ connection that its last message came by */
+    bool has_left;   /* which has ended */
     bool has_ended;  /* the server has said BYE or a fatal ERROR [ZMQ-06] */
     bool is_stalled; /* the client takes nothing */
     uint64_t over_ms;
@@ -273,13 +278,23 @@ static void receive(struct dealer *dealer)
     pump(dealer);
 }
 
+static int take_socket(struct dial *dial)
+{
+    const int octets = KERNEL_OCTETS;
+    const int fd = dial_take_socket(dial);
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets) != 0) {
+        zsys_debug("the kernel keeps as much as it likes of what a server sends");
+    }
+    return fd;
+}
+
 static void go_on_dialing(struct dealer *dealer)
 {
     switch (dial_step(dealer->dial, clock_now_ms())) {
     case DIAL_GOES_ON:
         break;
     case DIAL_CONNECTED:
-        dealer->fd = dial_take_socket(dealer->dial);
+        dealer->fd = take_socket(dealer->dial);
         dealer->state = STATE_OPEN;
         flush(dealer);
         break;
@@ -346,6 +361,9 @@ static void pass_on(struct dealer *dealer, struct prosa_bytes frame)
 void dealer_take(struct dealer *dealer, struct prosa_bytes part, bool alone)
 {
     const bool is_frame = alone && part_is_frame(part);
+    if (dealer->has_ended && is_connected(dealer) && is_frame && part_is_hello(part)) {
+        be_over(dealer); /* the client has heard the last word, and the server has not closed yet */
+    }
     switch (dealer->state) {
     case STATE_NEW:
         if (is_frame && part_is_hello(part)) {
@@ -375,13 +393,42 @@ void dealer_take(struct dealer *dealer, struct prosa_bytes part, bool alone)
     watch(dealer);
 }
 
+void dealer_see_left(struct dealer *dealer, int source)
+{
+    if (dealer->source == source) {
+        dealer->has_left = true;
+        relay_retry(dealer->relay);
+    }
+}
+
+void dealer_see_taken(struct dealer *dealer, int source)
+{
+    if (dealer->has_left && dealer->source == source) {
+        dealer->source = -1;
+    }
+}
+
+bool dealer_is_from(struct dealer *dealer, int source)
+{
+    if (dealer->has_left && source != dealer->source) {
+        return false;
+    }
+    dealer->source = source;
+    return true;
+}
+
+bool dealer_has_gone(const struct dealer *dealer)
+{
+    return dealer->has_left && (!is_connected(dealer) || queue_peek(&dealer->to_server).size == 0);
+}
+
 bool dealer_retry(struct dealer *dealer)
 {
     if (dealer->is_stalled) {
         pump(dealer);
         watch(dealer);
     }
-    return dealer->is_stalled;
+    return dealer->is_stalled || dealer->has_left;
 }
 
 bool dealer_tick(struct dealer *dealer, uint64_t now_ms)
@@ -402,12 +449,13 @@ void dealer_goodbye(struct dealer *dealer, const char *reason)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-struct dealer *dealer_new(struct relay *relay, zframe_t *identity)
+struct dealer *dealer_new(struct relay *relay, zframe_t *identity, int source)
 {
     struct dealer *dealer = calloc(1, sizeof *dealer);
     if (dealer != NULL) {
         dealer->relay = relay;
         dealer->identity = zframe_dup(identity);
+        dealer->source = source;
         dealer->fd = dealer->watched_fd = -1;
     }
     return dealer;

@@ -41,11 +41,11 @@ static const struct option_spec table[COUNT] = {
                 "the server, over TCP; 127.0.0.1:65432 when not given"},
     [MAX_CLIENTS] = {"max-clients", NULL, "NUMBER", "500", "clients at once; 500 when not given"},
     [HIGH_WATER_MARK] = {"high-water-mark", NULL, "NUMBER", "16384",
-                         "messages that wait for one client or subscriber; 16384 when not given,\n"
-                         "far above what credit allows"},
-    [FEED] = {"feed", NULL, "ENDPOINT", NULL,
+                         "messages of one client that wait for the bridge, or of the feed for one\n"
+                         "subscriber; 16384 when not given, far above what credit allows"},
+    [FEED] = {"feed", "PROSA_FEED", "ENDPOINT", NULL,
               "publish what is said in rooms at this endpoint, such as tcp://127.0.0.1:65434"},
-    [FEED_ROOMS] = {"feed-rooms", NULL, "ROOM,...", NULL, "the rooms of the feed"},
+    [FEED_ROOMS] = {"feed-rooms", "PROSA_FEED_ROOMS", "ROOM,...", NULL, "the rooms of the feed"},
     [FEED_NICK] = {"feed-nick", NULL, "NICK", "feed", "the feed's name in them; feed when not given"},
     [DATA] = {"data", "PROSA_DATA", "FOLDER", NULL,
               "folder of the feed's key and its server's; $XDG_DATA_HOME/prosa or\n"

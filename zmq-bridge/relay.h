@@ -7,16 +7,14 @@
 #ifndef ZMQ_BRIDGE_RELAY_H
 #define ZMQ_BRIDGE_RELAY_H
 
-#include <prosa/bytes.h>
-
-#include <czmq.h>
+#include "departures.h"
 
 struct relay_settings {
     const char *endpoint; /* where the ROUTER listens, as libzmq writes it: "tcp://127.0.0.1:65433" */
     const char *host;     /* of the server */
     uint16_t port;
     size_t max_clients;   /* TCP connections at once */
-    int high_water_mark;  /* messages that wait for one client: a fuse [ZMQ-09] */
+    int high_water_mark;  /* messages of one client that wait for the relay: a fuse [ZMQ-09] */
     zcert_t *certificate; /* CURVE, or NULL; borrowed */
 };
 
@@ -24,9 +22,10 @@ struct relay {
     const struct relay_settings *settings;
     zloop_t *loop;
     zsock_t *router;
+    struct departures departures;
     zhashx_t *dealers; /* struct dealer by routing id; owned */
     size_t connected;  /* dealers that have a TCP connection, or are about to */
-    int retry_timer;   /* runs while a dealer takes nothing; -1: it does not */
+    int retry_timer;   /* runs while a dealer takes nothing, or has left; -1: it does not */
 };
 
 /* Binds the ROUTER. False: `why` has a sentence for people; there is nothing to free. */
@@ -38,7 +37,7 @@ void relay_fini(struct relay *relay);
 /* Gives one frame to a ZeroMQ client. 0; EAGAIN: it takes nothing now; EHOSTUNREACH: it has gone. */
 PROSA_NODISCARD int relay_send(struct relay *relay, zframe_t *identity, struct prosa_bytes frame);
 
-/* A dealer takes nothing: all such are tried again soon. */
+/* A dealer takes nothing, or has left: all such are looked at again soon. */
 void relay_retry(struct relay *relay);
 
 #endif

@@ -22,22 +22,25 @@ from prosa_conformance.transcript import Transcript
 
 if TYPE_CHECKING:
     from prosa_conformance.endpoint import Wire
+    from prosa_conformance.subscriber import Subscriber
+    from prosa_conformance.zmq_client import ZmqClient
 
 WAIT_S = 3.0
 START_S = 10.0
 END_S = 5.0
-SUBJECTS = {"server": N_("the server"), "client": N_("the client"), "codec": N_("the codec")}
+SUBJECTS = {"server": N_("the server"), "client": N_("the client"), "codec": N_("the codec"), "relay": N_("the bridge")}
 
 
 @dataclass
 class Settings:
-    """What holds for all tests of a run."""
+    """What holds for all tests of a run. `transport` is one of transport.TRANSPORTS."""
 
     subject: Implementation
     directory: Path
     level: str = "L1"
     seed: int = 0
     time_scale: float = 1.0
+    transport: str = "tcp"
     ports: Ports = field(default_factory=lambda: Ports(0))
     _folders: int = 0
 
@@ -61,9 +64,11 @@ class Watched:
     program: Program
     stderr_mark: int
     end_expected: bool = False
+    name: str = ""  # of what it is, where it is not the subject of the test
 
     def check(self, subject: str) -> None:
         """Violation when the program crashed, ended by itself, or a sanitizer spoke."""
+        subject = self.name or subject
         words = self.program.sanitizer_words(self.stderr_mark)
         ended = self.program.ended
         if words:
@@ -98,7 +103,7 @@ class Case:
         self.role = role
         self.subject = _(SUBJECTS[role])
         self.transcript = Transcript()
-        self.wires: list[Wire] = []
+        self.wires: list[Wire | ZmqClient | Subscriber] = []
         self.watched: list[Watched] = []
         self.notes: list[str] = []
         self.rng = random.Random(f"{settings.seed} {test}")
@@ -139,9 +144,9 @@ class Case:
         """The text is not kept to the letter, yet harmlessly so: the test passes as non-strict."""
         self.notes.append(translated(note))
 
-    def watch(self, program: Program, stderr_mark: int = 0) -> Watched:
+    def watch(self, program: Program, stderr_mark: int = 0, name: str = "") -> Watched:
         """Look at this program when the test ends; what it said before the mark is not ours."""
-        watched = Watched(program, stderr_mark)
+        watched = Watched(program, stderr_mark, name=name)
         self.watched.append(watched)
         return watched
 

@@ -23,8 +23,10 @@ from prosa_conformance.language import N_
 from prosa_conformance.places import PACKAGE
 
 MARK = "clause"
+ZMQ = "ZMQ"  # the level of what only a bridge has to do
 TIMERS_MARK = "timers"
 GATE_MARK = "gate"
+TCP_MARK = "tcp_only"
 # What a test may need beyond a connection, and what it means.
 NEEDS = {
     "operator": N_("an operator's console on stdin that answers questions"),
@@ -83,6 +85,12 @@ def gate(test: Test) -> Test:
     return _mark(GATE_MARK, None)(test)
 
 
+def tcp_only(test: Test) -> Test:
+    """Mark a test about what only TCP shows: octets rather than frames, half of a connection that is closed,
+    addresses, what the kernel keeps. Over ZeroMQ it is not applicable. Of one case: marks=pytest.mark.tcp_only."""
+    return _mark(TCP_MARK, None)(test)
+
+
 def _mark(name: str, value: object) -> Callable[[Test], Test]:
     mark: Callable[[Test], Test] = getattr(pytest.mark, name).with_args(value)
     return mark
@@ -133,6 +141,8 @@ def level_of(claims: Sequence[Claim], role: str) -> str:
     given = next((claim.level for claim in claims if claim.level), None)
     if given is not None:
         return given
+    if role == "relay":
+        return ZMQ
     levels = [all_clauses()[claim.id].level for claim in claims]
     features = [level for level in levels if level in FEATURES]
     if features:

@@ -12,11 +12,12 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from prosa_conformance.case import Settings
-from prosa_conformance.clauses import all_clauses
+from prosa_conformance.clauses import ZMQ, all_clauses
 from prosa_conformance.contract import (
     ANSWERS,
     FEATURES,
@@ -36,8 +37,9 @@ from prosa_conformance.plugin import Selection
 from prosa_conformance.process import Ended
 from prosa_conformance.run import Run
 from prosa_conformance.terminal import Terminal
+from prosa_conformance.transport import ROLES_OF, TRANSPORTS, check_installed
 
-COMMANDS = {"server": "cmd", "client": "client_cmd", "codec": "codec_cmd"}
+COMMANDS = {"server": "cmd", "client": "client_cmd", "codec": "codec_cmd", "relay": "bridge_cmd"}
 EPILOG = N_("""exit codes: 0 conforms; 1 violates the protocol; 2 wrong words, or no test selected;
 3 the implementation did not start; 4 the suite itself broke""")
 
@@ -77,7 +79,14 @@ def parser() -> Parser:
     subject.add_argument("--cmd", metavar="COMMAND", help=_("a server's command"))
     subject.add_argument("--client-cmd", metavar="COMMAND", help=_("a client's command"))
     subject.add_argument("--codec-cmd", metavar="COMMAND", help=_("a codec's command"))
-    subject.add_argument("--connect", metavar="HOST:PORT", help=_("a server that runs already"))
+    subject.add_argument("--bridge-cmd", metavar="COMMAND", help=_("the command of a bridge (with --transport zmq)"))
+    subject.add_argument("--connect", metavar="HOST:PORT", help=_("a server, or a bridge, that runs already"))
+    subject.add_argument(
+        "--transport",
+        choices=TRANSPORTS,
+        default="tcp",
+        help=_("zmq: the server's tests through its bridge, and the bridge's own (default tcp)"),
+    )
     subject.add_argument("--answers", choices=ANSWERS, help=_("who answers questions (default operator)"))
     subject.add_argument(
         "--features", metavar="LIST", help=_("what it has: {features}").format(features=",".join(FEATURES))
@@ -111,15 +120,18 @@ def parser() -> Parser:
 def implementation(options: argparse.Namespace) -> Implementation:
     """The subject that the words name."""
     given = {role: getattr(options, name) for role, name in COMMANDS.items() if getattr(options, name) is not None}
+    bridge = given.get("relay")
     if options.sut is not None:
-        if given or options.connect or options.answers or options.features:
+        if set(given) - {"relay"} or options.connect or options.answers or options.features:
             raise UsageError(_("--sut says it all: it goes with no --cmd, --connect, --answers or --features"))
-        return load(options.sut / "prosa.toml" if options.sut.is_dir() else options.sut)
+        return replace_bridge(load(options.sut / "prosa.toml" if options.sut.is_dir() else options.sut), bridge)
+    if options.connect and bridge is not None:
+        raise UsageError(_("with --connect a bridge runs already: it goes with no --bridge-cmd"))
     if options.connect and "server" in given:
         raise UsageError(_("a server is either started (--cmd) or there already (--connect)"))
-    if not given and not options.connect:
+    if not set(given) - {"relay"} and not options.connect:
         if Path("prosa.toml").exists():
-            return load(Path("prosa.toml"))
+            return replace_bridge(load(Path("prosa.toml")), bridge)
         raise UsageError(_("nothing to check: give --sut, --cmd, --client-cmd, --codec-cmd or --connect"))
     first = next(iter(given.values()), options.connect)
     return Implementation(
@@ -132,12 +144,37 @@ def implementation(options: argparse.Namespace) -> Implementation:
     )
 
 
+def replace_bridge(subject: Implementation, command: str | None) -> Implementation:
+    """The same with another bridge before it."""
+    if command is None:
+        return subject
+    commands = {**subject.commands, "relay": check_command(command, "bridge")}
+    return replace(subject, commands=commands, has_other_bridge=True)
+
+
+def check_transport(options: argparse.Namespace, subject: Implementation) -> None:
+    """UsageError where there is not what the transport takes."""
+    check_installed(options.transport)
+    if options.transport == "tcp":
+        if options.bridge_cmd is not None:
+            raise UsageError(_("a bridge is for ZeroMQ: --bridge-cmd goes with --transport zmq"))
+        return
+    if not subject.has("server"):
+        raise UsageError(_("--transport zmq tests a server through a bridge, and there is no server"))
+    if not subject.has("relay"):
+        words = _("--transport zmq needs a bridge: `bridge` in prosa.toml, --bridge-cmd, or one that runs (--connect)")
+        raise UsageError(words)
+
+
 def selection(options: argparse.Namespace, subject: Implementation, level: str) -> Selection:
-    roles = tuple(role for role in ROLES if subject.has(role)) if options.role == "all" else (options.role,)
-    if options.role != "all" and not subject.has(options.role):
-        raise UsageError(_("--role {role}, but there is no {role} to check").format(role=options.role))
+    check_transport(options, subject)
+    there = tuple(role for role in ROLES_OF[options.transport] if subject.has(role))
+    if options.role not in ("all", *there):
+        words = _("--role {role}, but there is no {role} to check over {transport}")
+        raise UsageError(words.format(role=options.role, transport=options.transport))
+    roles = there if options.role == "all" else (options.role,)
     return Selection(
-        levels=LEVELS[: LEVELS.index(level) + 1],
+        levels=(*LEVELS[: LEVELS.index(level) + 1], ZMQ),
         features=subject.features if level >= FEATURES_FROM else (),
         roles=roles,
         only=options.only,
@@ -155,7 +192,7 @@ def all_of(identity: str) -> Selection:
             _("the text has no clause {clause}; near it are {near}") if near else _("the text has no clause {clause}")
         )
         raise UsageError(words.format(clause=identity, near=near))
-    return Selection(LEVELS, FEATURES, ROLES, only=identity, whole=False)
+    return Selection((*LEVELS, ZMQ), FEATURES, ROLES, only=identity, whole=False)
 
 
 def build(subject: Implementation) -> str:
@@ -211,7 +248,8 @@ def _main(argv: Sequence[str], terminal: Terminal) -> int:
         return Exit.USAGE
     seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
     with tempfile.TemporaryDirectory(prefix="prosa-conformance-") as folder:
-        settings = Settings(subject, Path(folder), level, seed, options.time_scale, Ports(secrets.randbelow(1 << 16)))
+        settings = Settings(subject, Path(folder), level, seed, options.time_scale, options.transport)
+        settings.ports = Ports(secrets.randbelow(1 << 16))
         jobs = 1 if options.test or subject.connect else options.jobs or default_jobs()
         run = Run(settings, chosen, options.strict, options.report, terminal, jobs, options.stop_first)
         if options.explain:

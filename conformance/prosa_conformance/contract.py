@@ -21,11 +21,15 @@ from prosa_conformance.outcome import UsageError
 LEVELS = ("L0", "L1", "L2", "L3", "L4")
 FEATURES = ("liveness", "resume", "audit")
 FEATURES_FROM = "L2"  # the level from which on a program is asked for those that it declares
-ROLES = ("codec", "server", "client")
+ROLES = ("codec", "server", "client", "relay")
+KEYS = {"codec": "codec", "server": "server", "client": "client", "relay": "bridge"}  # of prosa.toml, by role
+FLAGS = {"codec": "--codec-cmd", "server": "--cmd", "client": "--client-cmd", "relay": "--bridge-cmd"}
 ANSWERS = ("operator", "echo")
 NOT_THERE = 89  # exit code of a program that does not have the level [CON-03]
 BAD_SETTINGS = 2
-PLACEHOLDERS = ("host", "port", "data", "level", "timers", "keep_messages", "nick", "room")
+PLACEHOLDERS = (
+    "host", "port", "data", "level", "timers", "keep_messages", "nick", "room", "server", "feed", "feed_rooms",
+)  # fmt: skip
 
 
 class ClientExit(IntEnum):
@@ -67,9 +71,10 @@ class Implementation:
     known_failures: tuple[KnownFailure, ...] = ()
     connect: tuple[str, int] | None = None
     file: Path | None = None
+    has_other_bridge: bool = False  # than the file says
 
     def has(self, role: str) -> bool:
-        return role in self.commands or (role == "server" and self.connect is not None)
+        return role in self.commands or (role in ("server", "relay") and self.connect is not None)
 
     def words(self, role: str, settings: Mapping[str, str]) -> list[str]:
         """The command of a role as words, its placeholders replaced."""
@@ -81,9 +86,9 @@ class Implementation:
     def source(self) -> str:
         """The part of a command line that names this subject again."""
         if self.file is not None:
-            return f"--sut {shlex.quote(str(self.file))}"
-        flags = {"server": "--cmd", "client": "--client-cmd", "codec": "--codec-cmd"}
-        parts = [f"{flags[role]} {shlex.quote(command)}" for role, command in self.commands.items()]
+            bridge = [f"{FLAGS['relay']} {shlex.quote(self.commands['relay'])}"] if self.has_other_bridge else []
+            return " ".join([f"--sut {shlex.quote(str(self.file))}", *bridge])
+        parts = [f"{FLAGS[role]} {shlex.quote(command)}" for role, command in self.commands.items()]
         if self.connect is not None:
             host, port = self.connect
             parts.append(f"--connect {f'[{host}]' if ':' in host else host}:{port}")
@@ -124,10 +129,10 @@ def load(path: Path) -> Implementation:
 
 
 def _implementation(table: dict[str, Any], path: Path) -> Implementation:
-    known_keys = {"name", "language", "build", *ROLES, "levels", "features", "answers", "known_failures"}
+    known_keys = {"name", "language", "build", *KEYS.values(), "levels", "features", "answers", "known_failures"}
     _refuse_unknown(table, known_keys)
-    commands = {role: _command(table[role], role) for role in ROLES if role in table}
-    if not commands:
+    commands = {role: _command(table[key], key) for role, key in KEYS.items() if key in table}
+    if not set(commands) - {"relay"}:
         raise UsageError(_("at least one of server, client and codec is due"))
     levels = _list_of(table, "levels", LEVELS)
     if not levels:

@@ -41,6 +41,8 @@ def _line(event: Event, often: str, left: int) -> str:
             return f"{actor}|{_arrow('FIN', to_right=False)}|"
         case Kind.RESET:
             return f"{actor}|{_arrow('RST', to_right=False)}| !"
+        case Kind.LOST:
+            return f"{actor}|{_arrow('BYE GATEWAY_LOST', to_right=False)}|"
         case Kind.ABORT:
             return f"{actor}|{_arrow('RST', to_right=True)}|"
         case Kind.SHUT | Kind.CLOSE:

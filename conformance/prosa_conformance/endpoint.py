@@ -28,6 +28,7 @@ from prosa_conformance.outcome import Guilty, Violation
 from prosa_conformance.queues import octets_on_their_way, unread_octets
 from prosa_conformance.registry import CODES, CONSTANTS
 from prosa_conformance.transcript import Kind
+from prosa_conformance.transport import PeerSocket
 
 # Frames that may come between any two others; they are answered or kept, and passed over.
 BACKGROUND = frozenset({"ACK", "MEMBER", "CHECKPOINT", "PING", "PONG"})
@@ -98,9 +99,22 @@ class Wire:
         except OSError:
             self._ended(Kind.RESET)
             return b""
-        if not octets:
+        if not octets and isinstance(self._socket, PeerSocket):
+            self._ended_over_zeromq(self._socket)
+        elif not octets:
             self._ended(Kind.FIN)
         return octets
+
+    def _ended_over_zeromq(self, sock: PeerSocket) -> None:
+        self._ended(Kind.LOST if sock.is_lost else Kind.FIN)
+        if sock.trouble:
+            octets = b"".join(sock.trouble)
+            raise Violation(
+                _("the bridge sent {who} a message that is not one part with one frame").format(who=self.name),
+                expected=_("one part, which is one frame [ZMQ-01]"),
+                actual=_("parts of {sizes} octets").format(sizes=", ".join(str(len(part)) for part in sock.trouble)),
+                guilty=Guilty(octets),
+            )
 
     def _ended(self, how: Kind) -> None:
         self.end = how
@@ -373,7 +387,7 @@ class Endpoint(Wire):
             passed.append(describe(frame))
 
     def expect_closed(self, *, silently: bool = False, seconds: float | None = None) -> Kind:
-        """Wait for the end of the stream and say whether it was FIN or RST.
+        """Wait for the end of the stream and say how it came: FIN or RST (or LOST, over ZeroMQ).
 
         `silently`: no frame, not even a fitting one, may come before it.
         """
@@ -489,4 +503,5 @@ def _listed(passed: Sequence[str], end: str) -> str:
 
 
 def _end_words(end: Kind | None) -> str:
-    return _("connection reset (RST)") if end is Kind.RESET else _("end of file (FIN)")
+    words = {Kind.RESET: _("connection reset (RST)"), Kind.LOST: _("the end of its connection (BYE GATEWAY_LOST)")}
+    return words.get(end, _("end of file (FIN)")) if end is not None else _("end of file (FIN)")

@@ -62,7 +62,9 @@ def quoted(claim: Claim) -> str:
 def replay(case: Case) -> str:
     """The command that runs this test again, alone, with the same random numbers."""
     settings = case.settings
-    words = ["./run conform", settings.subject.source(), "--level", settings.level, "--seed", str(settings.seed)]
+    transport = [] if settings.transport == "tcp" else ["--transport", settings.transport]
+    words = ["./run conform", settings.subject.source(), *transport, "--level", settings.level]
+    words += ["--seed", str(settings.seed)]
     if settings.time_scale != 1:
         words += ["--time-scale", f"{settings.time_scale:g}"]
     return " ".join([*words, *to_ask_for(), "--test", shlex.quote(case.test)])

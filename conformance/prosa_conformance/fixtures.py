@@ -8,6 +8,7 @@ start_client      starts the client under test: start_client(scripted_server, ni
 newcomer          a client under test that has said HELLO to the scripted server
 chat              one that has joined @host there, and has had one question answered
 codec_program     the codec under test
+relay             a bridge under test between ZeroMQ clients and a server in the test's hand
 case              the test itself: transcript, random numbers, deadlines
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -27,6 +29,9 @@ from prosa_conformance.peer import Peer
 from prosa_conformance.plugin import CARD, CASE, ERRORS
 from prosa_conformance.scripted_server import ScriptedServer
 from prosa_conformance.server import Server, ServerProcess
+
+if TYPE_CHECKING:
+    from prosa_conformance.relay import Relay
 
 DYING_S = 1.0  # with a core dump it takes its time
 
@@ -151,6 +156,18 @@ def chat(scripted_server: ScriptedServer, start_client: StartClient) -> Chat:
 @pytest.fixture
 def codec_program(case: Case, pool: Pool) -> Codec:
     return Codec(case, pool.codec(case))
+
+
+@pytest.fixture
+def relay(case: Case) -> Iterator[Relay]:
+    from prosa_conformance.relay import Relay  # only here: whoever lacks pyzmq has all the rest
+
+    made = Relay(case)
+    try:
+        yield made
+        case.close_wires()
+    finally:
+        made.stop()
 
 
 def _let_die(request: pytest.FixtureRequest, case: Case) -> None:

@@ -23,7 +23,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from prosa_conformance import language
-from prosa_conformance.clauses import Clause, all_clauses, plain
+from prosa_conformance.clauses import ZMQ, Clause, all_clauses, plain
 from prosa_conformance.contract import FEATURES, LEVELS
 from prosa_conformance.course import Course, Table, course
 from prosa_conformance.language import N_, _, ngettext
@@ -36,6 +36,7 @@ TEMPLATES = PACKAGE / "templates"
 
 CASES_AT_LENGTH = 3  # of one test that failed with many parameters
 MOST_LISTED = 12  # tests that passed, in a clause's list
+TRANSPORT_NAMES = {"tcp": "TCP", "zmq": "ZeroMQ"}
 VECTORS = "codec"  # the file whose tests are a line each
 STEP = re.compile(r"\s*(\d+)\. \[ *([\d.]+) s\] (.*)", re.DOTALL)
 
@@ -55,6 +56,7 @@ SIGNS = {
 }
 LEVEL_NAMES = {
     "L0": N_("wire"), "L1": N_("sync"), "L2": N_("async"), "L3": N_("group"), "L4": N_("flood"),
+    "ZMQ": N_("bridge"),
 }  # fmt: skip
 
 
@@ -233,7 +235,7 @@ def _clauses(table: Table, tests: Sequence[Test]) -> dict[str, Told]:
 
 
 def _is_due(clause: Clause, table: Table) -> bool:
-    levels = [*LEVELS[: LEVELS.index(table["level"]) + 1], *table["features"]]
+    levels = [*LEVELS[: LEVELS.index(table["level"]) + 1], *table["features"], ZMQ]
     if clause.level not in levels or clause.testability == "review":
         return False
     if clause.testability == "vector":
@@ -302,6 +304,7 @@ def _facts(table: Table) -> list[tuple[str, str]]:
     verdicts = [f"{count} {_(SIGNS[Verdict(name)][2])}" for name, count in table["verdicts"].items() if count]
     return [
         (_("Level"), table["level"]),
+        (_("Transport"), TRANSPORT_NAMES[table["transport"]]),
         (_("Features"), ", ".join(table["features"]) or "\u2013"),
         (_("Roles"), ", ".join(_(ROLES[role]) for role in table["roles"])),
         (_("Tests"), f"{len(table['tests'])}: {', '.join(verdicts)}"),

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from prosa_conformance.case import END_S, START_S, Settings
+from prosa_conformance.case import END_S, START_S, SUBJECTS, Settings
 from prosa_conformance.contract import NOT_THERE, environment
 from prosa_conformance.language import N_, _
 from prosa_conformance.outcome import Unsupported, Violation
@@ -21,6 +21,7 @@ NOT_RUN = {
     "server": N_("the server command could not be run: {command}: {error}"),
     "client": N_("the client command could not be run: {command}: {error}"),
     "codec": N_("the codec command could not be run: {command}: {error}"),
+    "relay": N_("the bridge command could not be run: {command}: {error}"),
 }
 
 
@@ -43,7 +44,8 @@ def spawn(settings: Settings, role: str, values: Mapping[str, str]) -> Program:
 
 
 def await_ready(settings: Settings, program: Program) -> tuple[str, int]:
-    """The address in the server's READY line [CON-05]; Unsupported when it ends with 89."""
+    """The address in the READY line of a server or bridge [CON-05]; Unsupported when it ends with 89."""
+    who = _(SUBJECTS[program.name])
     deadline = time.monotonic() + START_S * settings.time_scale
     other: list[str] = []
     while (line := program.next_line(deadline - time.monotonic())) is not None:
@@ -53,9 +55,9 @@ def await_ready(settings: Settings, program: Program) -> tuple[str, int]:
         other.append(line)
     ended = program.wait_end(END_S * settings.time_scale) if time.monotonic() < deadline else program.ended
     if ended is not None and ended.code == NOT_THERE:
-        raise Unsupported(_("the server ends with {code}: it does not have this level").format(code=NOT_THERE))
+        raise Unsupported(_("{who} ends with {code}: it does not have this").format(who=who, code=NOT_THERE))
     raise NotStarted(
-        _("the server ended before it printed READY") if ended else _("the server never printed READY"),
+        (_("{who} ended before it printed READY") if ended else _("{who} never printed READY")).format(who=who),
         expected=_("a line `READY host:port` on stdout [CON-05]"),
         actual=f"{ended or still_running(START_S * settings.time_scale)}; {_printed(other)}",
         symptom=_start_symptom(program, bool(ended and ended.signal_name)),

@@ -76,6 +76,7 @@ def of_transcript(events: Iterable[Event], side: str) -> list[Conversation]:
         Kind.CLOSE: (side, End.FIN),
         Kind.ABORT: (side, End.RESET),
         Kind.FIN: (other, End.FIN),
+        Kind.LOST: (other, End.FIN),
         Kind.RESET: (other, End.RESET),
     }
     all_of_them: list[Conversation] = []

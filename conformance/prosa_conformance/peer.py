@@ -227,11 +227,11 @@ class Peer(Endpoint):
         room.last_counter = max(room.last_counter, publish.number("counter"))
         return publish
 
-    def say(self, room: Room, text: Value = "hello") -> Frame:
+    def say(self, room: Room, text: Value = "hello", **changes: Any) -> Frame:
         """The same as soon as the limit allows it, whatever comes meanwhile."""
         if room.last_counter >= room.limit_counter:
             self.expect_until("ACK", room_id=room.id, limit_counter=at_least(room.last_counter + 1))
-        return self.publish(room, text)
+        return self.publish(room, text, **changes)
 
     def expect_own(self, publish: Frame, **fields: Any) -> Frame:
         """Wait for the ACK and the DELIVER of one's own message, in either order; the DELIVER."""

@@ -22,7 +22,18 @@ import pytest
 
 from prosa_conformance import explain, pcap
 from prosa_conformance.case import Case, Settings
-from prosa_conformance.clauses import GATE_MARK, MARK, NEEDS, TIMERS_MARK, Claim, faults, level_of, role_of
+from prosa_conformance.clauses import (
+    GATE_MARK,
+    MARK,
+    NEEDS,
+    TCP_MARK,
+    TIMERS_MARK,
+    ZMQ,
+    Claim,
+    faults,
+    level_of,
+    role_of,
+)
 from prosa_conformance.contract import FEATURES, LEVELS
 from prosa_conformance.language import N_, _
 from prosa_conformance.outcome import (
@@ -71,6 +82,7 @@ class Card:
     needs: frozenset[str]
     timers: dict[str, int]
     is_gate: bool
+    is_tcp_only: bool
 
     def cites(self, patterns: str) -> bool:
         return any(fnmatchcase(claim.id, pattern) for claim in self.claims for pattern in patterns.split(","))
@@ -115,7 +127,7 @@ class Runner:
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[RUNNER] = self
         config.option.tbstyle = "native"  # pytest's own are dear, and nobody reads them
-        for mark in (MARK, TIMERS_MARK, GATE_MARK):
+        for mark in (MARK, TIMERS_MARK, GATE_MARK, TCP_MARK):
             config.addinivalue_line("markers", f"{mark}: see clauses.py")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -148,6 +160,7 @@ class Runner:
             needs=frozenset(need for claim in claims for need in claim.needs),
             timers=timers,
             is_gate=item.get_closest_marker(GATE_MARK) is not None,
+            is_tcp_only=item.get_closest_marker(TCP_MARK) is not None,
         )
 
     def _is_chosen(self, item: pytest.Item) -> bool:
@@ -250,6 +263,8 @@ class Runner:
             raise SkippedBecause(_("{test} failed").format(test=gate))
         if not self.settings.subject.has(card.role):
             raise NotApplicable(_("there is no {role} to test").format(role=card.role))
+        if card.is_tcp_only and self.settings.transport != "tcp":
+            raise NotApplicable(_("it is about octets rather than frames, which do not show over ZeroMQ"))
         missing = sorted(need for need in card.needs if not self._can(need))
         if missing:
             raise NotApplicable(_("it needs {what}").format(what=", ".join(_(NEEDS[need]) for need in missing)))
@@ -330,7 +345,7 @@ class Runner:
         match error:
             case Unsupported():
                 result.verdict = Verdict.UNSUPPORTED
-                if card.level in LEVELS or card.level in self.settings.subject.features:
+                if card.level in (*LEVELS, ZMQ) or card.level in self.settings.subject.features:
                     words = _("{level} was asked for, and: {reason}")
                     self._fail(result, Failure(words.format(level=card.level, reason=result.reason)))
             case NotApplicable():
@@ -378,7 +393,7 @@ def _kind(item: pytest.Item) -> Hashable:
 def default_role(item: pytest.Item) -> str:
     """The role that a file's name tells, for clauses that bind both sides."""
     stem = item.path.stem
-    return next((role for role in ("client", "codec") if stem.startswith(f"test_{role}")), "server")
+    return next((role for role in ("client", "codec", "relay") if stem.startswith(f"test_{role}")), "server")
 
 
 def _weightiest(errors: Sequence[BaseException]) -> BaseException | None:

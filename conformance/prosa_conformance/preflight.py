@@ -20,7 +20,7 @@ from prosa_conformance.server import Server, ServerProcess
 
 def check(settings: Settings, roles: Sequence[str]) -> Failure | None:
     """Start every program once; the first that does not start is explained."""
-    checks = {"server": _server, "client": _client, "codec": _codec}
+    checks = {"server": _server, "client": _client, "codec": _codec, "relay": _server}
     for role in roles:
         case = Case(settings, "preflight", role)
         try:

@@ -83,6 +83,7 @@ def table(outcome: Outcome) -> dict[str, Any]:
         "lang": chosen(),
         "subject": settings.subject.name,
         "language": settings.subject.language,
+        "transport": settings.transport,
         "level": settings.level,
         "features": list(settings.subject.features),
         "roles": list(outcome.roles),

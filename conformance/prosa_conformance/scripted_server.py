@@ -16,7 +16,7 @@ from typing import Any
 
 from prosa_conformance import codec, crypto
 from prosa_conformance.bugs import Faulty, marked
-from prosa_conformance.case import START_S, Case
+from prosa_conformance.case import START_S, SUBJECTS, Case
 from prosa_conformance.codec import Frame, RawField
 from prosa_conformance.endpoint import Endpoint
 from prosa_conformance.kinds import Value
@@ -94,11 +94,11 @@ class ScriptedServer:
         """Whether somebody has connected whom nobody has accepted yet."""
         return self._listener is not None and bool(select.select([self._listener], [], [], 0)[0])
 
-    def accept(self, program: Program | None = None, name: str = "") -> Session:
+    def accept(self, program: Program | None = None, name: str = "", seconds: float = START_S) -> Session:
         """Wait for a connection; fails at once when the program that should come has ended."""
         if self._listener is None:
             raise LookupError("accept comes after listen")
-        deadline = self.case.deadline(START_S)
+        deadline = self.case.deadline(seconds)
         self._listener.settimeout(ACCEPT_POLL_S)
         while time.monotonic() < deadline:
             try:
@@ -108,12 +108,13 @@ class ScriptedServer:
                     break
                 continue
             sock.settimeout(None)
-            self.case.transcript.add("the client", Kind.CONNECT, _("to {address}").format(address=self.target))
+            words = _("to {address}").format(address=self.target)
+            self.case.transcript.add(SUBJECTS[self.case.role], Kind.CONNECT, words)
             self.sessions.append(Session(self, sock, name or pgettext("who acts", "server")))
             return self.sessions[-1]
         ended = program.ended if program is not None else None
         raise Violation(
-            _("the client did not connect to the server it was told"),
+            _("{subject} did not connect to the server it was told").format(subject=self.case.subject),
             expected=_("a connection to {address}").format(address=self.target),
             actual=_("it ended: {how}").format(how=ended) if ended else _("no connection"),
             symptom="early-end" if ended else "silence",

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from prosa_conformance.bridge import Bridge
 from prosa_conformance.case import END_S, Case, Settings, Watched
 from prosa_conformance.codec import Frame
 from prosa_conformance.contract import timers_text
@@ -22,6 +22,7 @@ from prosa_conformance.process import Ended, Program, end_symptom, still_running
 from prosa_conformance.queues import has_time_wait, open_descriptors
 from prosa_conformance.registry import FEATURES, TIMERS
 from prosa_conformance.transcript import Kind
+from prosa_conformance.transport import Way, open_socket
 
 MANY_CLIENTS = "L3"  # the level from which on nobody is told BUSY for being the second
 GROUP_WINDOW, GROUP_CREDIT = 64, 65536
@@ -29,20 +30,26 @@ WIDE = {"send_window": GROUP_WINDOW, "recv_window": GROUP_CREDIT}
 
 
 class ServerProcess:
-    """One life of a server on one address; or something that was already running."""
+    """One life of a server on one address; or something that was already running.
+
+    Over ZeroMQ a bridge of its own is before it, which outlives its lives.
+    """
 
     def __init__(self, settings: Settings, timers: Mapping[str, int], data: Path | None = None) -> None:
         self.settings = settings
         self.timers = dict(timers)
         self.program: Program | None = None
+        self.bridge: Bridge | None = None
         self.retired = False
-        self.stderr_mark = 0  # what stands before it belongs to former tests
+        self.stderr_mark = self.bridge_mark = 0  # what stands before it belongs to former tests
         self.data = data or settings.folder("server")
         if settings.subject.connect is not None:
             self.host, self.port = settings.subject.connect
         else:
             self.host, self.port = settings.ports.take()
             self.start()
+            if settings.transport == "zmq":
+                self._start_bridge()
 
     def start(self) -> None:
         """Start the program on its address, also a second time after its end."""
@@ -56,6 +63,20 @@ class ServerProcess:
             self.program.end()
             raise
 
+    def _start_bridge(self) -> None:
+        try:
+            self.bridge = Bridge(self.settings, self.address)
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def entrance(self) -> tuple[str, int]:
+        """Where clients connect."""
+        if self.program is None:
+            return self.host, self.port
+        return self.bridge.address if self.bridge is not None else self.address
+
     def scaled(self, name: str, value: int) -> int:
         """Of this machine's time, within what the text allows."""
         if name not in TIMERS:
@@ -65,17 +86,22 @@ class ServerProcess:
 
     @property
     def usable(self) -> bool:
-        return not self.retired and (self.program is None or self.program.ended is None)
+        programs = [one.program for one in (self, self.bridge) if one is not None]
+        return not self.retired and all(program is None or program.ended is None for program in programs)
 
     def pass_on(self, spoilt: bool) -> None:
         """A test has ended; the next one may share the process unless it is spoilt."""
         self.retired = self.retired or spoilt
         if self.program is not None:
             self.stderr_mark = self.program.stderr_mark
+        if self.bridge is not None:
+            self.bridge_mark = self.bridge.program.stderr_mark
 
     def stop(self) -> None:
         if self.program is not None:
             self.program.end()
+        if self.bridge is not None:
+            self.bridge.end()
 
 
 class Server:
@@ -88,18 +114,26 @@ class Server:
         self._watched: Watched | None = None
         if process.program is not None:
             self._watched = case.watch(process.program, process.stderr_mark)
+        if process.bridge is not None:
+            case.watch(process.bridge.program, process.bridge_mark, _("the bridge"))
 
     # --- connections ---
 
     @property
     def target(self) -> str:
         """name:port as a person would type it."""
-        host, port = self.address
+        host, port = self.entrance
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     @property
     def address(self) -> tuple[str, int]:
+        """The server's own."""
         return self.process.address if self.process.program is not None else (self.process.host, self.process.port)
+
+    @property
+    def entrance(self) -> tuple[str, int]:
+        """Where clients connect: there, or at the bridge before it."""
+        return self.process.entrance
 
     def connect(
         self,
@@ -110,25 +144,16 @@ class Server:
         segment_octets: int = 0,
         source: str = "",
     ) -> Peer:
-        """A new TCP connection; nothing is sent yet. `source` is the address to come from.
+        """A new connection; nothing is sent yet. `source` is the address to come from.
 
         `receive_octets` is the SO_RCVBUF of who will not read. With small segments the kernel keeps little on
         the server's side, too.
         """
-        family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
-        sock = socket.socket(family)
-        if receive_octets:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_octets)
-        if segment_octets:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment_octets)
-        if source:
-            sock.bind((source, 0))
-        sock.settimeout(self.case.seconds())
+        way = Way(receive_octets, segment_octets, source)
         self.case.transcript.add(name, Kind.CONNECT, _("to {address}").format(address=self.target))
         try:
-            sock.connect(self.address)
+            sock = open_socket(self.case.settings.transport, self.entrance, way, self.case.seconds())
         except OSError as error:
-            sock.close()
             raise Violation(
                 _("{who} could not connect to the server").format(who=name),
                 expected=_("a connection to {address}").format(address=self.target),

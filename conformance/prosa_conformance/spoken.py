@@ -20,7 +20,7 @@ from prosa_conformance.language import _, chosen
 SUITE = Path(__file__).parent / "suite"
 SPEAKING = {
     "Violation", "NotApplicable", "Unsupported", "Inconclusive", "not_strict", "meanwhile",
-    "marked", "with_fields", "put", "put_piecewise", "note", "fold",
+    "marked", "with_fields", "put", "put_piecewise", "send_parts", "note", "fold",
 }  # fmt: skip
 VALUE = re.compile(r"\{\d+\}")
 Names = dict[str, list[ast.expr]]

@@ -33,7 +33,7 @@ LONG_ROW = 5  # equal frames that are drawn as one, with their number
 PAUSE_S = 0.25  # a silence that is shown
 NAME = re.compile(r"([A-Z]{3,})\b(.*)", re.DOTALL)
 FROM_PEER = (Kind.SENT, Kind.CONNECT, Kind.SHUT, Kind.CLOSE, Kind.ABORT)
-FROM_PROGRAM = (Kind.RECEIVED, Kind.FIN, Kind.RESET)
+FROM_PROGRAM = (Kind.RECEIVED, Kind.FIN, Kind.RESET, Kind.LOST)
 
 
 class Picture:
@@ -104,7 +104,7 @@ class Picture:
         else:
             self.line(start, level, stop, level, "arrow" + style)
             self.head(stop, level, right=right, kind="tip" + style)
-        if kind in (Kind.FIN, Kind.SHUT, Kind.CLOSE):
+        if kind in (Kind.FIN, Kind.LOST, Kind.SHUT, Kind.CLOSE):
             bar = stop - 13 if right else stop + 13
             self.line(bar, level - 6, bar, level + 6, "bar")
         if right:
@@ -226,6 +226,7 @@ def _words(event: Event, often: str) -> Markup:
     ends = {
         Kind.CONNECT: _("connects"),
         Kind.FIN: _("FIN: the end of the stream"),
+        Kind.LOST: _("BYE GATEWAY_LOST: the server's connection has ended"),
         Kind.RESET: "\u2717 " + _("RST: the connection is reset"),
         Kind.SHUT: _("FIN: sends no more"),
         Kind.CLOSE: _("closes (FIN)"),

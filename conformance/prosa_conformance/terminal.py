@@ -33,7 +33,7 @@ VERDICTS = {
     Verdict.SKIPPED: N_("skipped"),
     Verdict.INCONCLUSIVE: N_("inconclusive"),
 }
-ROLES = {"codec": N_("codec"), "server": N_("server"), "client": N_("client")}
+ROLES = {"codec": N_("codec"), "server": N_("server"), "client": N_("client"), "relay": N_("bridge")}
 RULE = "=" * 100
 WIDTH = 80
 CLEAR = "\033[K"  # what stands behind the cursor
@@ -65,6 +65,8 @@ class Terminal:
         words = _("PROSA/1 conformance {version}: {name}, up to {level}, {roles}: {tests}, seed {seed}")
         shown = {"version": __version__, "name": settings.subject.name, "level": settings.level}
         shown |= {"roles": ", ".join(_(ROLES[role]) for role in roles), "seed": str(settings.seed)}
+        if settings.transport == "zmq":
+            words = _("PROSA/1 conformance {version}: {name} over ZeroMQ, up to {level}, {roles}: {tests}, seed {seed}")
         self.say(words.format(**shown, tests=ngettext("{count} test", "{count} tests", tests).format(count=tests)))
 
     def progress(self, result: Result) -> None:

@@ -18,7 +18,8 @@ from prosa_conformance.outcome import Guilty, Mark, Moment
 LONGEST_STEP = 160
 # Whoever acts in a test beside its peers, who have names.
 ACTORS = (
-    N_("the server"), N_("the client"), N_("the codec"), N_("the operator"), N_("the person"), N_("the suite"),
+    N_("the server"), N_("the client"), N_("the codec"), N_("the bridge"), N_("the operator"), N_("the person"),
+    N_("the suite"),
 )  # fmt: skip
 MOST_STEPS = 30
 MOST_MOMENTS = 48
@@ -32,6 +33,7 @@ class Kind(StrEnum):
     RECEIVED = "received"
     FIN = "fin"
     RESET = "reset"
+    LOST = "lost"  # over ZeroMQ: FIN or RST at the bridge, which tells no more
     SHUT = "shut"
     CLOSE = "close"
     ABORT = "abort"
@@ -146,6 +148,7 @@ def _step(event: Event, started: float) -> str:
         Kind.RECEIVED: _("gets"),
         Kind.FIN: _("sees the end of the stream (FIN)"),
         Kind.RESET: _("sees the connection reset (RST)"),
+        Kind.LOST: _("is told that the server's connection has ended (BYE GATEWAY_LOST)"),
         Kind.SHUT: _("shuts its sending side down"),
         Kind.CLOSE: _("closes"),
         Kind.ABORT: _("resets the connection (RST)"),

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A reference server, a bridge before it, and the suite's own peers on DEALER sockets."""
+"""A reference server, a bridge of ours before it, and the suite's own peers: for what is ours alone.
+
+What any bridge has to do is in the suite itself (`./run conform --transport zmq`).
+"""
 
 from __future__ import annotations
 
@@ -9,46 +12,36 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import zmq
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(os.environ.get("PROSA_PROGRAMS", ROOT / "build" / "default" / "bin"))
 sys.path.insert(0, str(ROOT / "conformance"))
 
-from dealer import Dealer  # noqa: E402
-
 from prosa_conformance.case import Case, Settings  # noqa: E402
 from prosa_conformance.contract import Implementation  # noqa: E402
+from prosa_conformance.dealer import Dealer  # noqa: E402
+from prosa_conformance.launch import await_ready  # noqa: E402
 from prosa_conformance.peer import Peer  # noqa: E402
 from prosa_conformance.places import Ports  # noqa: E402
 from prosa_conformance.process import Program  # noqa: E402
 from prosa_conformance.server import Server, ServerProcess  # noqa: E402
 
-WAIT_S = 20.0
 Start = Callable[..., "Bridge"]
-Connect = Callable[..., "DealerPeer"]
-
-
-class DealerPeer(Peer):
-    dealer: Dealer
+Connect = Callable[..., Peer]
 
 
 class Bridge:
-    """A running bridge; `endpoint` is its ROUTER's."""
+    """A running bridge; `address` is its ROUTER's."""
 
     def __init__(self, case: Case, program: Program) -> None:
         self.program = program
         self.watched = case.watch(program, 0)
-        line = program.next_line(WAIT_S) or ""
-        assert line.startswith("READY "), f"it says where it listens: {line!r}, {program.stderr_since(0)}"
-        self.endpoint = f"tcp://{line.removeprefix('READY ')}"
+        self.address = await_ready(case.settings, program)
 
-
-@pytest.fixture
-def context() -> Iterator[zmq.Context]:
-    context = zmq.Context()
-    yield context
-    context.destroy(linger=0)
+    @property
+    def target(self) -> str:
+        host, port = self.address
+        return f"{host}:{port}"
 
 
 @pytest.fixture
@@ -64,9 +57,8 @@ def case(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Case]:
 
 
 @pytest.fixture
-def server(case: Case, request: pytest.FixtureRequest) -> Iterator[Server]:
-    limits = getattr(request, "param", {})
-    process = ServerProcess(case.settings, limits)
+def server(case: Case) -> Iterator[Server]:
+    process = ServerProcess(case.settings, {})
     yield Server(case, process)
     case.close_wires()
     process.stop()
@@ -77,9 +69,10 @@ def start(case: Case, server: Server, tmp_path: Path) -> Iterator[Start]:
     """start("--feed", ...) -> a bridge before `server`."""
     programs: list[Program] = []
 
-    def run(*words: str) -> Bridge:
-        command = [str(PROGRAMS / "prosa-bridge"), "--port", "0", "--server", server.target, *words]
-        programs.append(Program(command, {**os.environ, "PROSA_DATA": str(tmp_path / "feed")}, tmp_path))
+    def run(*words: str, port: int = 0) -> Bridge:
+        command = [str(PROGRAMS / "prosa-bridge"), "--port", str(port), "--server", server.target, *words]
+        environment = {**os.environ, "PROSA_DATA": str(tmp_path / "feed")}
+        programs.append(Program(command, environment, tmp_path, "relay"))
         return Bridge(case, programs[-1])
 
     yield run
@@ -89,17 +82,11 @@ def start(case: Case, server: Server, tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture
-def connect(case: Case, server: Server, context: zmq.Context) -> Iterator[Connect]:
+def connect(case: Case, server: Server) -> Connect:
     """connect(bridge, "alice") -> a peer that speaks over ZeroMQ."""
-    dealers: list[Dealer] = []
 
     def dial(bridge: Bridge, name: str = "alice", **options: int | bytes) -> Peer:
-        dealers.append(Dealer(context, bridge.endpoint, **options))
-        peer = DealerPeer(case, dealers[-1].socket, name, server.target, case.seed(name))
-        peer.dealer = dealers[-1]
-        return peer
+        dealer = Dealer(bridge.address, **options)
+        return Peer(case, dealer.socket, name, server.target, case.seed(name))
 
-    yield dial
-    case.close_wires()
-    for dealer in dealers:
-        dealer.join()
+    return dial

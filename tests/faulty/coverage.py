@@ -51,9 +51,22 @@ def roles(clause: Clause) -> tuple[str, ...]:
     return {"peer": ("server", "client"), "program": ("server", "client")}.get(clause.who, (clause.who,))
 
 
+OVER_TCP = ["--cmd", "true", "--client-cmd", "true", "--codec-cmd", "true"]
+OVER_ZEROMQ = ["--transport", "zmq", "--role", "relay", "--cmd", "true", "--bridge-cmd", "true"]
+
+
 def tests_of_bonds() -> Names:
     """The tests that cite it, as the suite lists them; cases of one test are one."""
-    words = ["--cmd", "true", "--client-cmd", "true", "--codec-cmd", "true", "--level", "L4", "--list"]
+    found: Names = defaultdict(set)
+    for subject in (OVER_TCP, OVER_ZEROMQ):
+        for line in listed([*subject, "--level", "L4", "--list"]):
+            test, _, role, *clauses = line.split()
+            for clause in clauses:
+                found[clause, role].add(test.partition("[")[0])
+    return found
+
+
+def listed(words: Sequence[str]) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-m", "prosa_conformance", *words, "--features", ",".join(FEATURES)],
         env={**os.environ, "PYTHONPATH": str(ROOT / "conformance")},
@@ -63,12 +76,7 @@ def tests_of_bonds() -> Names:
     )
     if done.returncode:
         sys.exit(f"the suite cannot list its tests:\n{done.stdout}{done.stderr}")
-    found: Names = defaultdict(set)
-    for line in done.stdout.splitlines():
-        test, _, role, *clauses = line.split()
-        for clause in clauses:
-            found[clause, role].add(test.partition("[")[0])
-    return found
+    return done.stdout.splitlines()
 
 
 def faults_of_bonds() -> Names:

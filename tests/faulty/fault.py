@@ -5,7 +5,8 @@
     class AcceptsGaps(Session): ...
 
 A fault of a server is a session, a room, a store or a server of the small server (tests/suite/mini_*.py)
-with one step changed; of a client a small client; of a codec, or of what happens before a program
+with one step changed; of a client a small client; of a bridge a small bridge (mini_bridge.py), a client of it or
+its feed; of a codec, or of what happens before a program
 begins to serve, a function that is the whole program. Every module here is named after what it is
 faulty in, `faulty_ROLE_AREA.py`, and breaks nothing else.
 """

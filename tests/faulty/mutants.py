@@ -44,7 +44,14 @@ import suite  # noqa: E402
 from fault import HERE, Fault, faults  # noqa: E402
 
 START = Path(__file__).with_name("start.py")
-COMMANDS = {"server": "--cmd", "client": "--client-cmd", "codec": "--codec-cmd"}
+SERVER = shlex.join([sys.executable, str(ROOT / "tests" / "suite" / "mini_server.py")])
+# Behind a faulty bridge stands a good server.
+COMMANDS = {
+    "server": ["--cmd"],
+    "client": ["--client-cmd"],
+    "codec": ["--codec-cmd"],
+    "relay": ["--transport", "zmq", "--cmd", SERVER, "--role", "relay", "--bridge-cmd"],
+}
 SHORT, FULL = "0.3", "1"  # of the suite's waits
 CONFORMS, VIOLATES = 0, 1
 DEADLINE_S = 600
@@ -112,7 +119,7 @@ def judge(time_scale: str, fault: Fault) -> Seen:
 
 def options_for(fault: Fault, time_scale: str) -> list[str]:
     start = [sys.executable, str(START), fault.name, str(fault.table.parent)]
-    words = ["--lang", "en", *fault.subject, COMMANDS[fault.role], shlex.join(start)]
+    words = ["--lang", "en", *fault.subject, *COMMANDS[fault.role], shlex.join(start)]
     words += ["--level", fault.level, "--features", ",".join(fault.features), "--only", ",".join(fault.clauses)]
     return [*words, "--strict", "--time-scale", time_scale, "--seed", "1", "--jobs", "1"]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "conformance"), str(ROOT / "tests" / "suite")]
 
+import mini_bridge  # noqa: E402
 import mini_client  # noqa: E402
 import mini_server  # noqa: E402
 from fault import HERE, Fault, faults  # noqa: E402
@@ -30,6 +31,11 @@ def run(fault: Fault) -> None:
         kind()
     elif issubclass(kind, mini_client.MiniClient):
         mini_client.main(kind)
+    elif fault.role == "relay":
+        bridge = kind if issubclass(kind, mini_bridge.MiniBridge) else mini_bridge.MiniBridge
+        parts = {"client_class": mini_bridge.Client, "feed_class": mini_bridge.Feed}
+        changes = {name: kind for name, part in parts.items() if issubclass(kind, part)}
+        mini_bridge.main(type(fault.name, (bridge,), changes))
     else:
         base = kind if issubclass(kind, mini_server.MiniServer) else mini_server.MiniServer
         parts = {"session_class": Session, "room_class": Room, "store_class": Store}

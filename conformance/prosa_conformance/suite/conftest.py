@@ -8,6 +8,7 @@ from prosa_conformance.fixtures import (  # noqa: F401
     fresh_server,
     newcomer,
     pool,
+    relay,
     scripted_server,
     server,
     start_client,

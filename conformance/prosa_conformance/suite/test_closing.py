@@ -8,7 +8,7 @@ import pytest
 from prosa_conformance import codec
 from prosa_conformance.bracket import bracket, bracket_joined, bracket_ready
 from prosa_conformance.bugs import Faulty, flipped, marked, tag_zero, truncated, with_fields
-from prosa_conformance.clauses import clause, timers
+from prosa_conformance.clauses import clause, tcp_only, timers
 from prosa_conformance.codec import Frame
 from prosa_conformance.match import ABSENT
 from prosa_conformance.peer import Peer
@@ -100,6 +100,7 @@ def test_sigterm_says_shutdown(fresh_server: Server) -> None:
     fresh_server.expect_exit(0)
 
 
+@tcp_only
 @timers(linger_ms=PATIENT_MS)
 @clause("END-01", quote="and read on until the peer's BYE or end of file has come", role="server", needs=["process"])
 def test_server_reads_on_behind_its_goodbye(fresh_server: Server) -> None:
@@ -244,7 +245,7 @@ def with_a_question(server: Server) -> Peer:
 MOMENTS: list[Callable[[Server], Peer]] = [in_the_handshake, in_mid_frame, with_a_question]
 
 
-@pytest.mark.parametrize("how", ["close", "reset", "half_close"])
+@pytest.mark.parametrize("how", ["close", "reset", pytest.param("half_close", marks=pytest.mark.tcp_only)])
 @pytest.mark.parametrize("moment", MOMENTS)
 @clause("END-17", quote="A client that vanishes MUST NOT disturb the server", needs=["process"])
 def test_client_vanishes(fresh_server: Server, moment: Callable[[Server], Peer], how: str) -> None:
@@ -384,6 +385,7 @@ def test_malformed_error_or_bye(server: Server, fault: Callable[[], Faulty]) -> 
         mallory.expect_closed(silently=True)
 
 
+@tcp_only
 @clause("SEC-03", quote="a program MUST NOT crash, hang, or stop serving others", role="server")
 def test_mutated_frames(server: Server) -> None:
     with bracket(server):

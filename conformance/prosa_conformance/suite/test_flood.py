@@ -4,7 +4,7 @@
 from prosa_conformance import codec
 from prosa_conformance.bracket import bracket, meanwhile
 from prosa_conformance.bugs import marked
-from prosa_conformance.clauses import clause, timers
+from prosa_conformance.clauses import clause, tcp_only, timers
 from prosa_conformance.codec import Frame
 from prosa_conformance.flood import Flood
 from prosa_conformance.history import judge
@@ -114,6 +114,7 @@ def check_all_count(room: Room) -> None:
 # --- fairness ---
 
 
+@tcp_only
 @timers(max_window=WIDE, slow_ms=NEVER_MS)
 @clause("FLOW-42", quote="a server SHOULD NOT place more than max_window messages of any single other author before it")
 @clause("FLOW-35", quote="A message within the limit is never dropped")

@@ -6,7 +6,7 @@ import pytest
 from prosa_conformance import codec
 from prosa_conformance.bracket import bracket_joined, bracket_ready
 from prosa_conformance.bugs import marked
-from prosa_conformance.clauses import clause
+from prosa_conformance.clauses import clause, tcp_only
 from prosa_conformance.codec import Frame
 from prosa_conformance.outcome import NotApplicable
 from prosa_conformance.peer import Peer, Room
@@ -40,6 +40,7 @@ def ack_of(room: Room, seen_seq: int, limit_seq: int) -> Frame:
 # --- 6.2 ACKs of the server ---
 
 
+@tcp_only
 @clause("FLOW-09", quote="MUST be sent only after every message of this author in this room up to c is committed")
 @clause("FLOW-26", quote="MUST show nothing to anybody, in ACK, DELIVER or CHECKPOINT, that is not committed")
 def test_half_a_message_is_not_acknowledged(server: Server) -> None:

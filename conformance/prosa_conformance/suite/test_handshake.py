@@ -8,7 +8,7 @@ import pytest
 from prosa_conformance import codec, crypto
 from prosa_conformance.bracket import bracket, bracket_ready
 from prosa_conformance.bugs import flipped, marked, padded
-from prosa_conformance.clauses import clause, gate, timers
+from prosa_conformance.clauses import clause, gate, tcp_only, timers
 from prosa_conformance.outcome import Violation
 from prosa_conformance.peer import Peer
 from prosa_conformance.registry import LIMITS, TIMERS
@@ -248,6 +248,7 @@ def test_frames_behind_a_bad_auth_are_not_acted_on(server: Server) -> None:
         mallory.expect_closed()
 
 
+@tcp_only
 @timers(handshake_ms=SHORT_MS)
 @clause("AUTH-20", quote="MUST close a connection that is not READY `handshake_ms` after it was accepted")
 def test_silent_stranger_is_closed(server: Server) -> None:
@@ -263,6 +264,7 @@ def test_stranger_who_stops_after_hello(server: Server) -> None:
         mallory.expect_error("TIMEOUT")
 
 
+@tcp_only
 @timers(handshake_ms=SHORT_MS)
 @clause("AUTH-20", quote="the deadline is absolute and no octet extends it")
 def test_slow_loris(server: Server) -> None:
@@ -321,6 +323,7 @@ def test_second_client_beside_the_first(server: Server) -> None:
         assert frame.name == "CHALLENGE", f"the second client got {frame.name}"
 
 
+@tcp_only
 @timers(handshake_ms=LONG_MS)
 @clause("LIM-06", quote="MUST NOT keep a server of more than one client from serving others", level="L3")
 def test_patient_strangers_keep_nobody_out(server: Server) -> None:

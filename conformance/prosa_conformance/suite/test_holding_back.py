@@ -10,7 +10,7 @@ import pytest
 
 from prosa_conformance import codec
 from prosa_conformance.bracket import meanwhile
-from prosa_conformance.clauses import clause, timers
+from prosa_conformance.clauses import clause, tcp_only, timers
 from prosa_conformance.codec import Frame
 from prosa_conformance.flood import connect_stalled, fill, make_long
 from prosa_conformance.language import _
@@ -37,6 +37,7 @@ Row = tuple[list[Frame], list[Like]]
 # --- FLOW-36 ---
 
 
+@tcp_only
 @timers(slow_ms=NEVER_MS, max_frame=MAX_FRAME, undecided_limit=UNDECIDED, output_limit=OUTPUT)
 @timers(token_burst=PLENTY, token_rate=PLENTY)
 @clause("FLOW-36", quote="its pending output exceeds output_limit")
@@ -101,6 +102,7 @@ def octets_read(peer: Peer) -> int:
     return read
 
 
+@tcp_only
 @timers(max_frame=MAX_FRAME, undecided_limit=UNDECIDED)
 @clause("FLOW-36", quote="A frame that is not whole yet is not undecided")
 def test_long_frame_is_read_to_its_end(server: Server) -> None:
@@ -118,6 +120,7 @@ def test_long_frame_is_read_to_its_end(server: Server) -> None:
 # --- FLOW-37 ---
 
 
+@tcp_only
 @timers(token_burst=1, token_rate=1, max_frame=MAX_FRAME, undecided_limit=UNDECIDED)
 @clause("FLOW-37", quote="when it is empty the server MUST wait with reading rather than answer with a scolding")
 @clause("FLOW-36", quote="MUST stop reading from a peer while its undecided octets exceed undecided_limit")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from prosa_conformance import codec
-from prosa_conformance.clauses import clause, timers
+from prosa_conformance.clauses import clause, tcp_only, timers
 from prosa_conformance.match import Like
 from prosa_conformance.peer import Peer
 from prosa_conformance.registry import FEATURES
@@ -81,6 +81,7 @@ def test_what_the_server_sends_is_no_sign_of_life(server: Server) -> None:
     raise AssertionError(f"a client that said nothing got {len(room.delivered)} messages, and is not given up")
 
 
+@tcp_only
 @timers(ping_after_ms=PING_MS, dead_after_ms=DEAD_MS)
 @clause("LIVE-06", quote="Any octet that arrives MUST count as a sign of life", role="server")
 def test_single_octets_are_signs_of_life(server: Server) -> None:

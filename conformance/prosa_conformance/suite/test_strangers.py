@@ -10,7 +10,7 @@ import select
 import socket
 
 from prosa_conformance.bugs import flipped
-from prosa_conformance.clauses import clause, timers
+from prosa_conformance.clauses import clause, tcp_only, timers
 from prosa_conformance.flood import LOOK_S
 from prosa_conformance.language import _
 from prosa_conformance.outcome import NotApplicable, Violation
@@ -82,6 +82,7 @@ def need_addresses(server: Server) -> None:
 # --- LIM-04 ---
 
 
+@tcp_only
 @timers(handshake_ms=NEVER_MS)
 @clause("LIM-04", quote="A server MUST hold at most 64 connections that are not READY")
 @clause("LIM-04", quote="it closes the oldest one that has sent no HELLO, rather than refuse the newcomer")
@@ -114,6 +115,7 @@ def check_who_went(gone: list[Peer], silent: list[Peer]) -> None:
         assert older in gone, words.format(older=older.name, who=gone[-1].name)
 
 
+@tcp_only
 @timers(handshake_ms=NEVER_MS)
 @clause("LIM-04", quote="When all of them have sent HELLO, the newcomer is closed")
 def test_newcomer_is_closed_where_all_have_sent_hello(fresh_server: Server) -> None:
@@ -132,6 +134,7 @@ def test_newcomer_is_closed_where_all_have_sent_hello(fresh_server: Server) -> N
     assert strangers.come_served(), "a newcomer is closed although eight of the others are READY meanwhile"
 
 
+@tcp_only
 @timers(handshake_ms=NEVER_MS, linger_ms=NEVER_MS)
 @clause("LIM-04", quote="A connection that was never READY counts until it is closed")
 def test_refused_strangers_count_until_they_are_closed(fresh_server: Server) -> None:
@@ -155,6 +158,7 @@ def test_refused_strangers_count_until_they_are_closed(fresh_server: Server) -> 
 # --- LIM-05 ---
 
 
+@tcp_only
 @timers(handshake_ms=NEVER_MS)
 @clause("LIM-05", quote="a server SHOULD hold at most 8 for one address")
 def test_crowd_from_one_address(fresh_server: Server) -> None:
@@ -180,6 +184,7 @@ def crowd(strangers: Strangers, source: str, most: int) -> int:
     return next((count for count in range(most) if not strangers.come_served(source)), most)
 
 
+@tcp_only
 @timers(handshake_ms=NEVER_MS)
 @clause("LIM-05", quote="it closes the newcomer, before it looks at LIM-04")
 def test_nobody_makes_room_for_a_crowd(fresh_server: Server) -> None:

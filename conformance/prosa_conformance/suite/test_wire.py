@@ -17,7 +17,7 @@ from prosa_conformance.bugs import (
     with_fields,
     with_header,
 )
-from prosa_conformance.clauses import clause
+from prosa_conformance.clauses import clause, tcp_only
 from prosa_conformance.codec import Frame
 from prosa_conformance.outcome import Guilty
 from prosa_conformance.peer import AUTHOR_GREASE, Peer
@@ -34,6 +34,7 @@ def ping(opaque: bytes = b"wire") -> Frame:
 # --- 3.1 the frame ---
 
 
+@tcp_only
 @pytest.mark.parametrize("octets", [b"G", b"GET / HTTP/1.1\r\n\r\n", b"PS", b"\x00" * 8])
 @clause("WIRE-03", quote="the receiver MUST close the connection without sending anything")
 def test_bad_magic_closes_silently(server: Server, octets: bytes) -> None:
@@ -84,6 +85,7 @@ def test_cap_from_ready_on(server: Server) -> None:
         mallory.expect_error("TOO_LARGE")
 
 
+@tcp_only
 @pytest.mark.parametrize("length", [0xFFFFFFFF, 0x80000000, 0x7FFFFFFF, 0x00010001])
 @clause("WIRE-06", quote="before it allocates or waits for the octets that the header promises", level="L1")
 def test_oversize_length_is_refused_at_once(server: Server, length: int) -> None:
@@ -101,6 +103,7 @@ def test_announced_max_frame(server: Server) -> None:
     assert limit.min <= announced <= limit.max, f"max_frame is {announced}"
 
 
+@tcp_only
 @clause(
     "WIRE-10",
     quote="MUST take the same meaning from the same octets however they are split into TCP segments",
@@ -124,6 +127,7 @@ def test_every_octet_alone(server: Server) -> None:
     alice.expect_answer(publish)
 
 
+@tcp_only
 @clause("WIRE-10", quote="One `recv` may return half a header, or twenty frames and a half")
 def test_twenty_frames_and_a_half_in_one_segment(server: Server) -> None:
     alice = server.login("alice")

@@ -3,8 +3,8 @@
  * events: reports for programs, as JSON lines on stdout [CON-09].
  * It refuses to write words: what is no event of chapter 13.4 belongs on stderr.
  */
-#ifndef REF_CLIENT_EVENTS_H
-#define REF_CLIENT_EVENTS_H
+#ifndef REF_COMMON_EVENTS_H
+#define REF_COMMON_EVENTS_H
 
 #include "report.h"
 

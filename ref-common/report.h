@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * report: one thing that a person or a program that watches the client is told. The values are those of
+ * report: one thing that a person or a program that watches a client is told. The values are those of
  * chapter 13.4; `events` writes them as JSON, `words` as text.
  */
-#ifndef REF_CLIENT_REPORT_H
-#define REF_CLIENT_REPORT_H
+#ifndef REF_COMMON_REPORT_H
+#define REF_COMMON_REPORT_H
 
 #include <prosa/client_session.h>
 
