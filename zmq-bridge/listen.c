@@ -103,7 +103,8 @@ int main(int argc, char **argv)
         return EXIT_GOOD;
     }
     if (operands < argc) {
-        fprintf(stderr, "prosa-listen: there are no operands, but \"%s\"; --help tells more\n", argv[operands]);
+        fprintf(stderr, "prosa-listen: there are no operands, but \"%s\"; --help tells more\n",
+                argv[operands]);
         return EXIT_SETTINGS;
     }
     if (!read_settings(&settings, host, values, why)) {

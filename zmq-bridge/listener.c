@@ -73,8 +73,7 @@ static void tell_gap(const struct listener *listener, uint64_t seq)
 
 static void tell_message(struct listener *listener, const struct prosa_client_event *event)
 {
-    events_write(
-        &(struct report){.kind = REPORT_MESSAGE, .event = event, .room = room_name(listener)});
+    events_write(&(struct report){.kind = REPORT_MESSAGE, .event = event, .room = room_name(listener)});
     listener->next_seq = event->deliver.room_seq + 1;
 }
 
@@ -83,7 +82,6 @@ static void tell_unshown(struct listener *listener, enum prosa_status status, ui
     tell_error(listener, false, prosa_status_code(status), "a message is not shown");
     listener->next_seq = seq + 1;
 }
-
 
 /* --- the feed --------------------------------------------------------------------------------- */
 
@@ -124,9 +122,8 @@ static void take_from_feed(struct listener *listener, const struct prosa_message
     const uint64_t seq = message->deliver.room_seq;
     if (seq == listener->next_seq) {
         prosa_message_id(message->body, id);
-        tell_message(listener, &(struct prosa_client_event){.kind = PROSA_CLIENT_MESSAGE,
-                                                            .deliver = message->deliver,
-                                                            .id = id});
+        tell_message(listener, &(struct prosa_client_event){
+                                   .kind = PROSA_CLIENT_MESSAGE, .deliver = message->deliver, .id = id});
     }
     if (seq < listener->next_seq) {
         leave(listener);
@@ -293,13 +290,13 @@ static void take_end(struct listener *listener, const struct prosa_ended *ended)
     }
     const bool is_hopeless = class >= 1 && class <= 3 && ended->code != PROSA_CODE_TIMEOUT;
     const char *name = prosa_code_name(ended->code);
-    events_write(&(struct report){
-        .kind = REPORT_DISCONNECTED,
-        .how = ended->how == PROSA_ENDING_GOODBYE ? "goodbye"
-               : ended->how == PROSA_ENDING_ERROR ? "error"
-                                                  : "silence",
-        .again = !is_hopeless,
-        .reason = prosa_bytes_of_string(name != NULL ? name : "the server fell silent")});
+    events_write(
+        &(struct report){.kind = REPORT_DISCONNECTED,
+                         .how = ended->how == PROSA_ENDING_GOODBYE ? "goodbye"
+                                : ended->how == PROSA_ENDING_ERROR ? "error"
+                                                                   : "silence",
+                         .again = !is_hopeless,
+                         .reason = prosa_bytes_of_string(name != NULL ? name : "the server fell silent")});
     if (is_hopeless) {
         listener->exit = class == 2 ? EXIT_AUTHENTICATION : EXIT_PROTOCOL;
         return;
@@ -458,7 +455,8 @@ static bool connect_feed(struct listener *listener, char *why, size_t why_size)
 
 int listener_run(const struct listener_settings *settings)
 {
-    struct listener listener = {.settings = settings, .timer = -1, .loop = zloop_new(), .again_ms = PROSA_NEVER, .next_seq = 1};
+    struct listener listener = {
+        .settings = settings, .timer = -1, .loop = zloop_new(), .again_ms = PROSA_NEVER, .next_seq = 1};
     char why[PATH_MAX + 256] = "there is no memory";
     if (listener.loop == NULL || !remember(&listener, why, sizeof why) ||
         !connect_feed(&listener, why, sizeof why)) {

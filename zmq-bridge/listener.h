@@ -22,8 +22,8 @@ struct listener_settings {
     int high_water_mark; /* messages of the feed that wait for it */
 };
 
-/* Listens until a signal comes, and tells what it hears on stdout, as a client does [CON-09]. Returns the exit
- * code [CON-12]. */
+/* Listens until a signal comes, and tells what it hears on stdout, as a client does [CON-09]. Returns the
+ * exit code [CON-12]. */
 int listener_run(const struct listener_settings *settings);
 
 #endif

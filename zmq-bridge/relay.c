@@ -123,8 +123,9 @@ static zframe_t *receive_part(void *socket, int *source)
     return frame;
 }
 
-/* One message a turn: the ROUTER takes them from its clients in turn, and TCP is not forgotten. What has ended
- * is looked at before the message is taken: the kernel may have given its descriptor to the sender of this one. */
+/* One message a turn: the ROUTER takes them from its clients in turn, and TCP is not forgotten. What has
+ * ended is looked at before the message is taken: the kernel may have given its descriptor to the sender of
+ * this one. */
 static int readable(zloop_t *loop, zsock_t *router, void *argument)
 {
     struct relay *relay = argument;
