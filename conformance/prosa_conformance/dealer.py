@@ -17,11 +17,12 @@ import threading
 from collections import deque
 from functools import cache
 
-import zmq
-
 from prosa_conformance import codec
 from prosa_conformance.registry import CODES
 from prosa_conformance.transport import PeerSocket
+
+with contextlib.suppress(ModuleNotFoundError):  # whoever lacks it has all the rest: see transport.check_installed
+    import zmq
 
 HEADER = 8
 LINGER_MS = 5000

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -27,11 +26,9 @@ from prosa_conformance.codec_subject import Codec, CodecProcess
 from prosa_conformance.language import _
 from prosa_conformance.peer import Peer
 from prosa_conformance.plugin import CARD, CASE, ERRORS
+from prosa_conformance.relay import Relay
 from prosa_conformance.scripted_server import ScriptedServer
 from prosa_conformance.server import Server, ServerProcess
-
-if TYPE_CHECKING:
-    from prosa_conformance.relay import Relay
 
 DYING_S = 1.0  # with a core dump it takes its time
 
@@ -160,8 +157,6 @@ def codec_program(case: Case, pool: Pool) -> Codec:
 
 @pytest.fixture
 def relay(case: Case) -> Iterator[Relay]:
-    from prosa_conformance.relay import Relay  # only here: whoever lacks pyzmq has all the rest
-
     made = Relay(case)
     try:
         yield made

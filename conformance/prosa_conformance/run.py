@@ -25,6 +25,7 @@ from prosa_conformance.places import SUITE
 from prosa_conformance.plugin import CARD, Runner, Selection, matches, test_name
 from prosa_conformance.reports import Outcome
 from prosa_conformance.terminal import Terminal
+from prosa_conformance.transport import ROLES_OF
 
 SHOWING = (Verdict.PASS, Verdict.NON_STRICT, Verdict.FAIL)
 
@@ -185,7 +186,8 @@ class Run:
         subject, highest = self.settings.subject, max(self.settings.subject.levels, default="")
         asked = {clause.level for clause in all_clauses().values()}
         features = [name for name in subject.features if name in asked] if self.settings.level >= highest else []
-        asked_for = [level for level in self.selection.levels if level != "L0" or "codec" in self.selection.roles]
+        has_codecs = "codec" in ROLES_OF[self.settings.transport]
+        asked_for = [level for level in self.selection.levels if level != "L0" or has_codecs]
         return [*(level for level in subject.levels if level in asked_for), *features]
 
     def _known_failure_fault(self, known: KnownFailure, results: list[Result]) -> str:

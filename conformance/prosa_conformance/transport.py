@@ -56,7 +56,7 @@ def open_socket(transport: str, address: tuple[str, int], way: Way, seconds: flo
     """A connection to the server, or to the bridge before it; OSError where nobody takes it."""
     if transport == "tcp":
         return _over_tcp(address, way, seconds)
-    from prosa_conformance.dealer import Dealer  # only here: whoever lacks pyzmq has all the rest
+    from prosa_conformance.dealer import Dealer  # which is built on this
 
     return Dealer(address, way.receive_octets).socket
 

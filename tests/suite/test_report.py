@@ -283,6 +283,7 @@ def table(tests: list[dict[str, Any]]) -> dict[str, Any]:
     """A whole result.json."""
     verdicts = {verdict.value: sum(1 for test in tests if test["verdict"] == verdict) for verdict in Verdict}
     head = {"schema": "prosa-conformance/result/1", "suite": "0", "lang": "en", "subject": "a server", "language": ""}
+    head |= {"transport": "tcp"}
     head |= {"level": "L1", "features": [], "roles": ["server"], "seed": 1, "seconds": 1.0, "exit": 1, "sentence": ""}
     clauses = {"shown": ["MSG-03"], "broken": [], "known": []}
     return {**head, "clauses": clauses, "trouble": [], "verdicts": verdicts, "tests": tests}
