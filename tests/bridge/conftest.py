@@ -26,6 +26,7 @@ from prosa_conformance.places import Ports  # noqa: E402
 from prosa_conformance.process import Program  # noqa: E402
 from prosa_conformance.server import Server, ServerProcess  # noqa: E402
 
+WAIT_S = 30.0  # for a program of ours
 Start = Callable[..., "Bridge"]
 Connect = Callable[..., Peer]
 

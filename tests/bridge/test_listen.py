@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import zmq
 
-from conftest import PROGRAMS, Bridge, Start
+from conftest import PROGRAMS, WAIT_S, Bridge, Start
 from prosa_conformance import codec
 from prosa_conformance.case import Case, Watched
 from prosa_conformance.dealer import context
@@ -22,7 +22,6 @@ from prosa_conformance.peer import Peer, Room, settle
 from prosa_conformance.process import Program
 from prosa_conformance.server import Server
 
-WAIT_S = 30.0
 Listen = Callable[..., "Listener"]
 
 

@@ -18,7 +18,7 @@ def probe(bridge: str) -> tuple[int, str]:
 
 
 def test_through_the_bridge_the_server_proves_its_key(start: Start) -> None:
-    place = start().endpoint.removeprefix("tcp://")
+    place = start().target
     code, said = probe(place)
     assert code == 0, said
     assert said.startswith(f"prosa-bridge: {place} speaks PROSA/1, fingerprint ")
@@ -27,7 +27,7 @@ def test_through_the_bridge_the_server_proves_its_key(start: Start) -> None:
 def test_a_bridge_without_a_server_says_so(start: Start, server: Server) -> None:
     bridge = start()
     server.process.stop()
-    code, said = probe(bridge.endpoint.removeprefix("tcp://"))
+    code, said = probe(bridge.target)
     assert code == 6, said
     assert "GATEWAY_LOST" in said
 
