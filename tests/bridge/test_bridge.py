@@ -13,6 +13,7 @@ import zmq.auth
 import zmq.utils.monitor
 
 from conftest import PROGRAMS, Connect, Start
+from prosa_conformance.case import Case
 from prosa_conformance.dealer import context, endpoint_of
 from prosa_conformance.server import Server
 from prosa_conformance.subscriber import Subscriber, say_until_heard
@@ -20,15 +21,21 @@ from prosa_conformance.subscriber import Subscriber, say_until_heard
 WAIT_MS = 20_000
 
 
-def test_no_place_is_told(start: Start, connect: Connect) -> None:
-    """--max-clients; who has gone makes room."""
+def test_no_place_is_told(start: Start, connect: Connect, case: Case) -> None:
+    """--max-clients; who has gone makes room, as soon as that is seen."""
     bridge = start("--max-clients", "1")
     alice = connect(bridge, "alice").login()
     bob = connect(bridge, "bob")
     bob.hello()
     bob.expect_error("BUSY")
     alice.leave_politely()
-    connect(bridge, "carol").login()
+    deadline = case.deadline(10.0)
+    carol = connect(bridge, "carol")
+    carol.hello()
+    while not carol.expect_challenge_or_busy():
+        assert case.left(deadline), "alice has gone, and her place is not free"
+        carol = connect(bridge, "carol")
+        carol.hello()
 
 
 def test_feed_outlives_its_server(start: Start, server: Server, tmp_path: Path) -> None:
