@@ -141,14 +141,15 @@ class Picture:
         self.text((left + right) / 2, self.y + 20, _cut(words, 56), "words soft")
         self.y += ROW
 
-    def verdict(self, sentence: str) -> None:
-        """Where the test failed, in its own words."""
-        lines = textwrap.wrap("\u2717 " + sentence, int((self.width - GUTTER) / 8.2))[:4]
+    def verdict(self, sentence: str, *, held: bool) -> None:
+        """Where it failed, or what was shown, in its own words."""
+        sign, style = ("\u2713 ", " kept") if held else ("\u2717 ", "")
+        lines = textwrap.wrap(sign + sentence, int((self.width - GUTTER) / 8.2))[:4]
         self.y += 8
-        self.add('<rect class="end" x="{x}" y="{y}" width="{w}" height="{h}" rx="4"/>',
-                 x=GUTTER, y=self.y, w=self.width - GUTTER - 6, h=18 * len(lines) + 12)  # fmt: skip
+        self.add('<rect class="end{s}" x="{x}" y="{y}" width="{w}" height="{h}" rx="4"/>',
+                 s=style, x=GUTTER, y=self.y, w=self.width - GUTTER - 6, h=18 * len(lines) + 12)  # fmt: skip
         for number, line in enumerate(lines, 1):
-            self.text((GUTTER + self.width) / 2, self.y + 18 * number + 2, line, "sentence")
+            self.text((GUTTER + self.width) / 2, self.y + 18 * number + 2, line, "sentence" + style)
         self.y += 18 * len(lines) + 20
 
     def lifelines(self) -> Markup:
@@ -162,8 +163,8 @@ class Picture:
         return Markup("").join([*self.parts, *body])
 
 
-def draw(events: Sequence[Event], role: str, sentence: str, identity: str) -> Markup:
-    """The <svg> of a failed test; nothing when no peer of it did anything."""
+def draw(events: Sequence[Event], role: str, sentence: str, identity: str, *, held: bool = False) -> Markup:
+    """The <svg> of a failed test, or of what `held`; nothing when no peer of it did anything."""
     shown = [{**event, **_harmless(event)} for event in events]
     peers = _peers(shown)
     shown = [one for row in _rows(shown) for one in _folded(row)]
@@ -179,7 +180,7 @@ def draw(events: Sequence[Event], role: str, sentence: str, identity: str) -> Ma
             picture.time(event["at"])
         picture.row(event)
         before = event["at"]
-    picture.verdict(visible(sentence))
+    picture.verdict(visible(sentence), held=held)
     drawing = picture.lifelines()
     told = _("The frames between {peers} and {program}, from above to below; the steps say the same in words.")
     return Markup(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
-from history import Event, History
+from prosa_conformance.client_history import Event, History
 
 
 class Disposable(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from history import History, Order, faults
+from prosa_conformance.client_history import History, Order, faults
 
 Events = dict[str, list[dict[str, Any]]]
 NAMES = ("ada", "bob", "eve")

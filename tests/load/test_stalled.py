@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from conftest import SERVER, Figures
-from history import faults
+from prosa_conformance.client_history import faults
 from member import Member
 from prosa_conformance.places import Ports
 from scene import Scene
