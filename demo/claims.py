@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from prosa_conformance.client_history import History, faults
+from prosa_conformance.client_history import Event, History, faults
 
 MOST_REASONS = 4
 Place = tuple[str, int]  # author's key and counter: which message
@@ -37,10 +37,14 @@ def acked(history: History, room: str) -> set[Place]:
     """The messages of a room whose authors were told that the server has them."""
     found = set()
     for member in history.events:
-        own = next((event["author_key"] for event in history.of(member, "message") if event["own"]), None)
+        own = next((event["author_key"] for event in history.events[member] if _tells_own_key(event)), None)
         upto = max((event["counter"] for event in history.of(member, "acked") if event["room"] == room), default=0)
         found |= {(own or member, counter) for counter in range(1, upto + 1)}
     return found
+
+
+def _tells_own_key(event: Event) -> bool:
+    return "author_key" in event and (event["event"] == "started" or event.get("own", False))
 
 
 def judge_room(claims: Claims, history: History, room: str, witnesses: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from prosa_conformance.visible import visible
 WIDTH, HEIGHT = 100, 32
 COLOURS = (36, 33, 35, 32, 34, 31)
 INDENT = " " * 10
+PLAIN_EVERY_S = 1.0  # how often a table is told where it cannot be drawn
 
 
 @dataclass
@@ -53,6 +54,7 @@ class Narrator:
         self.sentences: list[tuple[float, str]] = []  # seconds since 1970
         self._on_terminal = self.stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._colours = self._on_terminal and not os.environ.get("NO_COLOR")
+        self._shown_at = 0.0
         self._drawn = 0  # lines of the table that stand at the end
         self._names: dict[str, int] = {}
 
@@ -74,7 +76,10 @@ class Narrator:
         """A table in the place of the one before; a line where nothing can be drawn over."""
         up = f"\x1b[{self._drawn}A" if self._drawn else ""
         drawn = up + "".join(f"\x1b[2K{line[:WIDTH]}\n" for line in table)
-        self._put(drawn, f"{INDENT}{in_short}\n" if not self._on_terminal else drawn, keeps=True)
+        plain = ""
+        if not self._on_terminal and time.time() >= self._shown_at + PLAIN_EVERY_S:
+            plain, self._shown_at = f"{INDENT}{in_short}\n", time.time()
+        self._put(drawn, drawn if self._on_terminal else plain, keeps=True)
         self._drawn = len(table)
 
     def title(self, words: str) -> None:

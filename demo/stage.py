@@ -225,7 +225,7 @@ class Stage:
                 while not holds():
                     self._changed.clear()
                     await self._changed.wait()
-                    for task in self._tasks:
+                    for task in [*self._tasks, *(one.life for one in self._containers)]:
                         if task.done() and not task.cancelled():
                             task.result()
         except TimeoutError:
