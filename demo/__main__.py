@@ -106,7 +106,13 @@ def until_told(main: Callable[[], Awaitable[int]]) -> int:
 
 
 def join(nick: str) -> int:
-    """Into the room of a demo chat that is running, on the whole screen."""
+    """Into the room of a demo chat that is running, on the whole screen: the engine takes our place."""
+    if shutil.which(engine.DOCKER) is None:
+        print(f"demo: {engine.DOCKER} is not installed", file=sys.stderr)
+        return EXIT_USAGE
+    if not engine.runs("chat"):
+        print("demo: no demo chat is running; start one with ./run demo chat", file=sys.stderr)
+        return EXIT_USAGE
     network = f"{engine.PREFIX}chat"
     nick = nick or f"guest-{secrets.token_hex(2)}"
     options = ["run", "--rm", "--interactive", "--tty", f"--name={network}-{nick}", f"--network={network}"]
@@ -114,13 +120,7 @@ def join(nick: str) -> int:
     client = [CLIENT, "--screen", "--nick", nick, "--room", chat.ROOM, "server"]
     terminal = f"--env=TERM={os.environ.get('TERM', 'dumb')}"
     command = [engine.DOCKER, *options, *engine.HARDENED, engine.OWN_DATA, *labels, terminal, *client]
-    if shutil.which(engine.DOCKER) is None:
-        print(f"demo: {engine.DOCKER} is not installed", file=sys.stderr)
-        return EXIT_USAGE
-    if not engine.runs("chat"):
-        print("demo: no demo chat is running; start one with ./run demo chat", file=sys.stderr)
-        return EXIT_USAGE
-    os.execvp(command[0], command)
+    return os.execvp(command[0], command)
 
 
 def main(arguments: Sequence[str]) -> int:

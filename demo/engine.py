@@ -69,13 +69,13 @@ async def start(words: Sequence[str], stdout: int = PIPE) -> asyncio.subprocess.
 
 async def need_images(images: Iterable[str]) -> None:
     """All of them are here, or the sentence that says what to do."""
-    for image in images:
-        try:
-            await call("image", "inspect", "--format", "{{.Id}}", image)
-        except EngineError as error:
-            if "o such image" not in str(error):
-                raise
-            raise EngineError(f"there is no image {image} here; ./run images builds those of Prosa") from None
+    try:
+        await call("image", "inspect", "--format", "{{.Id}}", *sorted(set(images)))
+    except EngineError as error:
+        missing = re.search(r"[Nn]o such image: (\S+)", str(error))
+        if missing is None:
+            raise
+        raise EngineError(f"there is no image {missing[1]} here; ./run images builds those of Prosa") from None
 
 
 async def address(container: str, network: str) -> str:

@@ -19,7 +19,9 @@ from demo.stage import PROPS, Ear, Missing, Stage
 
 ROOM = "lobby"
 CALM = ("ada", "bruno")
-LEAST, QUICK_LEAST, MOST = 4_000, 1_000, 8_000  # messages of the flood
+LEAST, QUICK_LEAST = 4_000, 1_000  # messages of the flood
+MOST, QUICK_MOST = 15_000, 5_000
+FLOOD_S = 6.0  # at the usual pace
 METRICS_PORT = 9100
 TURN_S = 0.05  # a calm line in so many seconds, at any pace
 WARM_UP = 6  # calm lines before the flood
@@ -140,9 +142,7 @@ async def play(stage: Stage) -> None:
 
 async def _meter(stage: Stage, board: Board, ear: Ear) -> None:
     """In the server's own network: nobody else can reach the page."""
-    command = ("python3", "-m", "demo.props.meter", str(METRICS_PORT))
-    beside = [f"--network=container:{ear.container.name}"]
-    meter = await stage.run("meter", PROPS, *command, hear=board.hear_meter, options=beside)
+    meter = await stage.beside(ear, "python3", "-m", "demo.props.meter", str(METRICS_PORT), hear=board.hear_meter)
     await stage.started(meter, lambda: bool(board.figures))
 
 
@@ -154,7 +154,7 @@ async def _flood(stage: Stage, board: Board) -> None:
         events.append(json.loads(line))
         board.sent, board.acked = (events[-1].get(name, 0) for name in ("sent", "acked"))
 
-    flooder = await _flooder(stage, "flo", str(MOST), events, hear)
+    flooder = await _flooder(stage, "flo", str(QUICK_MOST if stage.demo.quick else MOST), events, hear)
     board.window = events[0]["granted"]
     stage.narrator.say(f"flo comes in and floods: as fast as she may, with credit for {board.window} messages.")
     least, lines = (QUICK_LEAST, LEAST_AMID) if stage.demo.quick else (LEAST, 3 * LEAST_AMID)
@@ -165,6 +165,7 @@ async def _flood(stage: Stage, board: Board) -> None:
         amid, looks = len(board.talk.took_ms) - said, len(board.memory) - weighed
         return events[-1]["event"] == "over" or (board.acked >= least and amid > lines and looks > 1)
 
+    await stage.breathe(FLOOD_S)
     await stage.started(flooder, is_enough)
     flooder.type("enough")
     await stage.started(flooder, lambda: events[-1]["event"] == "over")

@@ -133,6 +133,13 @@ class Stage:
         self._containers.append(container)
         return container
 
+    async def beside(self, ear: Ear, *command: str, hear: Hear = lambda _: None) -> Container:
+        """A program on the machine of an ear, and with its address."""
+        words = ["exec", "--interactive", f"--user={engine.USER}", ear.container.name, *command]
+        container = Container(f"{ear.container.name}/{command[0]}", await engine.start(words), hear, self.wake)
+        self._containers.append(container)
+        return container
+
     async def ear(self, name: str = "server", alias: str = "server") -> Ear:
         """Where a server will listen; clients find it under the alias."""
         path = self.demo.captures / f"{name}.pcap" if self.demo.captures else Path(os.devnull)
@@ -175,7 +182,8 @@ class Stage:
     ) -> Person:
         """A client for a person of this nick; `command` stands before its words in an image of several programs."""
         person = Person(nick, room, self.note)
-        env = {"PROSA_HOST": host, "PROSA_PORT": str(PORT), "PROSA_NICK": nick, "PROSA_ROOM": room, "PROSA_DATA": "/data"}
+        where = {"PROSA_HOST": host, "PROSA_PORT": str(PORT), "PROSA_ROOM": room}
+        env = {**where, "PROSA_NICK": nick, "PROSA_DATA": "/data"}
         said = [*command, "--json", *words]
         self.people[nick] = person
         person.container = await self.run(

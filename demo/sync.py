@@ -29,7 +29,8 @@ async def play(stage: Stage) -> None:
         await _answer(stage, server, ada, answer)
     pairs = [(event["text"], event["nick"]) for event in ada.of("message")]
     due = [pair for question, answer in QUESTIONS for pair in ((question, "ada"), (answer, "host"))]
-    stage.claims.add(f"{len(QUESTIONS)} questions in one session, each followed by its answer", pairs == due, f"{pairs}")
+    words = f"{len(QUESTIONS)} questions in one session, each followed by its answer"
+    stage.claims.add(words, pairs == due, f"she saw {pairs}")
     await _withhold(stage, server, ada)
     say("ada types exit. That is a goodbye: her program ends, the server stays.")
     ada.program.type("exit")

@@ -59,7 +59,7 @@ def _show(stage: Stage) -> Any:
 
 
 async def _listen(stage: Stage, speaker: Person) -> list[dict[str, Any]]:
-    """Somebody speaks until the subscriber has heard it: a feed joins, and a subscription arrives, in their own time."""
+    """One speaks until the subscriber hears it: a feed joins, and a subscription arrives, in their own time."""
     heard: list[dict[str, Any]] = []
     command = ("python3", "-m", "demo.props.listen", f"bridge:{FEED_PORT}")
     await stage.run("listener", PROPS, *command, hear=lambda line: heard.append(json.loads(line)))

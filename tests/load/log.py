@@ -11,8 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 from conftest import AUDIT
-from prosa_conformance.client_history import Entry, Order
 from prosa_conformance import codec, crypto
+from prosa_conformance.client_history import Entry, Order
 from prosa_conformance.codec import Frame
 from prosa_conformance.registry import CONSTANTS
 

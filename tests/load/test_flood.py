@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from conftest import SERVER, Figures, sized
 from crowd import Crowd, Done
-from prosa_conformance.client_history import Room, faults
 from member import Member
+from prosa_conformance.client_history import Room, faults
 from prosa_conformance.places import Ports
 from prosa_conformance.registry import LIMITS
 from scene import Scene

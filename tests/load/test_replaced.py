@@ -8,8 +8,8 @@ import random
 from collections.abc import Callable
 
 from conftest import SERVER, Figures, sized
-from prosa_conformance.client_history import faults
 from member import Member
+from prosa_conformance.client_history import faults
 from prosa_conformance.places import Ports
 from scene import Scene
 from server import Server

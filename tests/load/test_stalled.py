@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pytest
 
 from conftest import SERVER, Figures
-from prosa_conformance.client_history import faults
 from member import Member
+from prosa_conformance.client_history import faults
 from prosa_conformance.places import Ports
 from scene import Scene
 from server import Server
