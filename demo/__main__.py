@@ -32,7 +32,7 @@ TITLES: dict[str, tuple[str, Callable[[Stage], Awaitable[None]]]] = {
     "zmq": ("TCP and ZeroMQ in one room", zmq.play),
 }
 OTHERS = {"join": "come into the room of a running demo chat", "clean": "remove what a killed demo left behind"}
-OF_ANY_SERVER = ("chat", "sync", "kill", "ddns", "zmq")  # the flood reads figures that are the reference's own
+OF_ANY_SERVER = ("chat", "kill", "ddns", "zmq")  # the others read what the reference alone prints
 EXIT_HELD, EXIT_BROKEN, EXIT_USAGE, EXIT_ENDED = 0, 1, 2, 130
 
 
@@ -52,7 +52,7 @@ def words(arguments: Sequence[str]) -> argparse.Namespace:
     if not 0 <= asked.pace <= 10:
         parser.error(f"--pace {asked.pace:g}: it is a number from 0 to 10")
     if asked.image != SERVER and asked.name not in OF_ANY_SERVER:
-        parser.error(f"--image: demo {asked.name} shows figures that only the reference server has")
+        parser.error(f"--image: demo {asked.name} reads what only the reference server prints")
     return asked
 
 

@@ -25,7 +25,7 @@ CALL_S = 60  # longest call of the engine that starts or ends something
 
 HARDENED = (
     "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=64", "--memory=128m",
-    "--memory-swap=128m", "--cpus=1", "--log-driver=none", "--tmpfs=/tmp:size=16m,mode=1777",
+    "--memory-swap=128m", "--cpus=1", "--log-driver=none", "--no-healthcheck", "--tmpfs=/tmp:size=16m,mode=1777",
 )  # fmt: skip
 OWN_DATA = f"--tmpfs=/data:size=16m,uid={USER},gid={USER},mode=0700"
 

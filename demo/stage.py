@@ -152,15 +152,13 @@ class Stage:
         await self.started(container, lambda: any("listening on" in line for line in container.errors))
         return Ear(container, await engine.address(container.name, self.network))
 
-    async def server(self, ear: Ear, *words: str, life: int = 1, options: Sequence[str] = ()) -> Server:
+    async def server(self, ear: Ear, *words: str, life: int = 1, level: str = "L4") -> Server:
         """A server that is ready. All of them have one folder: what one has kept the next one finds."""
-        env = {"PROSA_HOST": "0.0.0.0", "PROSA_PORT": str(PORT), "PROSA_DATA": "/data", "PROSA_LEVEL": "L4"}
+        env = {"PROSA_HOST": "0.0.0.0", "PROSA_PORT": str(PORT), "PROSA_DATA": "/data", "PROSA_LEVEL": level}
         lines: list[str] = []
-        where = [f"--network=container:{ear.container.name}", f"--volume={await self._volume()}:/data"]
+        options = [f"--network=container:{ear.container.name}", f"--volume={await self._volume()}:/data"]
         name = "server" if life == 1 else f"server-{life}"
-        container = await self.run(
-            name, self.demo.image, *words, hear=lines.append, env=env, options=[*where, *options]
-        )
+        container = await self.run(name, self.demo.image, *words, hear=lines.append, env=env, options=options)
         server = Server(container, ear, lines)
         await self.started(container, lambda: server.is_ready)
         return server

@@ -9,7 +9,7 @@ from demo.container import Person
 from demo.stage import Server, Stage
 
 ROOM = "@host"
-L1 = ("--level", "L1")
+L1 = "L1"
 VANISHED = 5  # exit code of a client whose server is gone without a goodbye (section 13.4)
 QUESTIONS = (
     ("What is a socket?", "An end of a conversation, with a number that your program holds."),
@@ -22,7 +22,7 @@ async def play(stage: Stage) -> None:
     say = stage.narrator.say
     ear = await stage.ear()
     say("The server starts; its operator sits at its console, and every question is answered by hand.")
-    server = await stage.server(ear, *L1)
+    server = await stage.server(ear, level=L1)
     ada = await _guest(stage, "ada")
     for question, answer in QUESTIONS:
         await _ask(stage, server, ada, question)
@@ -47,12 +47,12 @@ async def play(stage: Stage) -> None:
     _claim_end(stage, bruno, 0, "NORMAL", "the operator typed exit: bruno's program said so and ended with 0")
     code = server.container.code
     stage.claims.add("and the server ended with 0", code == 0, f"it ended with {code}")
-    await _kill_idle(stage, await stage.server(ear, *L1, life=2))
+    await _kill_idle(stage, await stage.server(ear, level=L1, life=2))
     await stage.close_ears(ear)
 
 
 async def _guest(stage: Stage, nick: str) -> Person:
-    person = await stage.client(nick, ROOM, *L1)
+    person = await stage.client(nick, ROOM, "--level", L1)
     await stage.joined(person)
     stage.narrator.say(f"{nick} connects: a handshake in both directions, signed by both.")
     return person

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""The demos as a lecturer starts them, and what is left of them in the engine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "conformance"), str(ROOT / "tests" / "dissector")]
+
+from tshark import Tshark  # noqa: E402
+
+DEMOS = ("chat", "sync", "kill", "flood", "ddns", "zmq")
+LABEL = "prosa.demo"
+AT_ONCE = 3  # demos that run side by side: most of the time each waits for the engine
+RUN_S = 300  # longest time of one
+
+
+@dataclass(frozen=True)
+class Run:
+    """A demo that has ended."""
+
+    code: int
+    output: str
+    report: Path
+
+
+def engine_answers() -> bool:
+    try:
+        done = subprocess.run(["docker", "version"], capture_output=True, timeout=60, check=False)
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+def docker(*words: str) -> str:
+    return subprocess.run(["docker", *words], capture_output=True, text=True, timeout=600, check=True).stdout
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "demo", *words]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'conformance'}", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def run(*words: str, report: Path) -> Run:
+    done = subprocess.run(
+        command(*words, "--report", str(report)), env=environment(), capture_output=True, text=True, timeout=RUN_S,
+        check=False,
+    )  # fmt: skip
+    return Run(done.returncode, done.stdout + done.stderr, report)
+
+
+def refused(*words: str) -> str:
+    """What it says when it does not even begin."""
+    done = subprocess.run(command(*words), env=environment(), capture_output=True, text=True, timeout=RUN_S, check=False)
+    assert done.returncode == 2, done.stdout + done.stderr
+    return done.stderr
+
+
+def start(*words: str) -> subprocess.Popen[str]:
+    """One that goes on; its stdout is read line by line."""
+    return subprocess.Popen(
+        command(*words), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> str:
+    """Its output up to the line with these words."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if words in line:
+            return "".join(lines)
+    raise AssertionError(f"it never said {words!r}: {''.join(lines)} {process.communicate()[1]}")
+
+
+def leftovers(demo: str) -> list[str]:
+    """Containers, networks and volumes that bear its label."""
+    chosen = ("--filter", f"label={LABEL}={demo}")
+    listed = docker("ps", "--all", "--format", "{{.Names}}", *chosen)
+    listed += docker("network", "ls", "--format", "{{.Name}}", *chosen)
+    return (listed + docker("volume", "ls", "--format", "{{.Name}}", *chosen)).split()
+
+
+@pytest.fixture(scope="session")
+def images() -> None:
+    """Those of the demos, made of this tree."""
+    if not engine_answers():
+        pytest.skip("no container engine answers here")
+    docker("build", "--quiet", "--file", str(ROOT / "demo" / "Dockerfile"), "--tag", "prosa-demo", str(ROOT))
+
+
+@pytest.fixture(scope="session")
+def runs(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Run]]]:
+    """Every demo once, in its short form, recorded."""
+    report = tmp_path_factory.mktemp("report")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        words = ("--pace", "0", "--quick", "--record")
+        yield {demo: pool.submit(run, demo, *words, report=report) for demo in DEMOS}
+
+
+@pytest.fixture(scope="session")
+def tshark() -> Iterator[Tshark]:
+    with tempfile.TemporaryDirectory(prefix="prosa-demos-") as folder:
+        Path(folder).chmod(0o755)
+        yield Tshark(Path(folder))
+
+
+def build(tag: str, entry: Sequence[str]) -> str:
+    """An image with a small server of tests/ in it."""
+    words = ", ".join(f'"{word}"' for word in entry)
+    text = f"FROM prosa-conformance\nCOPY faulty /opt/tests/faulty\nCOPY suite /opt/tests/suite\nENTRYPOINT [{words}]\n"
+    build = ["docker", "build", "--quiet", "--tag", tag, "--file", "-", str(ROOT / "tests")]
+    subprocess.run(build, input=text, capture_output=True, text=True, timeout=600, check=True)
+    return tag
