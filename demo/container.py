@@ -73,6 +73,7 @@ class Person:
         self.nick, self.room = nick, room
         self.container: Container | None = None
         self.events: list[dict[str, Any]] = []
+        self.may_end = False  # its program's end is part of the story
         self._note = note
 
     def hear(self, line: str) -> None:
@@ -100,6 +101,13 @@ class Person:
             self._note(self.nick, {"event": "said", "room": self.room, "text": text})
         self.program.type(*texts)
 
+    @property
+    def trouble(self) -> str:
+        """Why its program ended, when it should not have."""
+        closed = self.of("closed")
+        return "" if self.may_end or not closed else f"{self.nick}'s program ended: {closed[-1]['reason']}"
+
     def leave(self) -> None:
+        self.may_end = True
         self._note(self.nick, {"event": "left"})
         self.program.type("exit")

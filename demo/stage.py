@@ -231,11 +231,18 @@ class Stage:
                 while not holds():
                     self._changed.clear()
                     await self._changed.wait()
-                    for task in [*self._tasks, *(one.life for one in self._containers)]:
-                        if task.done() and not task.cancelled():
-                            task.result()
+                    self._look()
         except TimeoutError:
             raise Missing(f"the demo waited {seconds:g} s in vain for {words}") from None
+
+    def _look(self) -> None:
+        """Whatever went wrong meanwhile ends the wait."""
+        for task in [*self._tasks, *(one.life for one in self._containers)]:
+            if task.done() and not task.cancelled():
+                task.result()
+        trouble = next((person.trouble for person in self.people.values() if person.trouble), "")
+        if trouble:
+            raise Missing(trouble)
 
     async def rest(self, seconds: float = WAIT_S) -> None:
         """All that was said is acknowledged, and shown to everybody."""

@@ -53,6 +53,7 @@ async def play(stage: Stage) -> None:
 
 async def _guest(stage: Stage, nick: str) -> Person:
     person = await stage.client(nick, ROOM, "--level", L1)
+    person.may_end = True
     await stage.joined(person)
     stage.narrator.say(f"{nick} connects: a handshake in both directions, signed by both.")
     return person

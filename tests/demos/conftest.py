@@ -64,9 +64,10 @@ def run(*words: str, report: Path) -> Run:
 
 def refused(*words: str) -> str:
     """What it says when it does not even begin."""
-    done = subprocess.run(command(*words), env=environment(), capture_output=True, text=True, timeout=RUN_S, check=False)
-    assert done.returncode == 2, done.stdout + done.stderr
-    return done.stderr
+    process = start(*words)
+    out, err = process.communicate(timeout=RUN_S)
+    assert process.returncode == 2, out + err
+    return err
 
 
 def start(*words: str) -> subprocess.Popen[str]:
