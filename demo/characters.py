@@ -124,6 +124,11 @@ class Character:
         return [answer.format(nick=nick, count=len(text.split()))] if who == self.nick else []
 
 
+def read_s(text: str) -> float:
+    """How long a person takes, in seconds, before this line is typed."""
+    return 0.4 + 0.015 * len(text)
+
+
 def answer_to(text: str) -> tuple[str, str]:
     """Who answers a guest, and with which words."""
     words = {word.strip(".,;:!?\"'()").lower() for word in text.split()}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from demo.characters import CAST, Character, Play
+from demo.characters import CAST, Character, Play, read_s
 from demo.claims import judge_room
 from demo.container import Person
 from demo.stage import Stage
@@ -98,5 +98,5 @@ def _act(stage: Stage, characters: Mapping[str, Character]) -> Any:
 
 async def _speak(stage: Stage, person: Person, lines: list[str]) -> None:
     for line in lines:
-        await stage.breathe(0.4 + 0.015 * len(line))
+        await stage.breathe(read_s(line))
         person.say(line)

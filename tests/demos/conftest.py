@@ -102,7 +102,7 @@ def images() -> None:
     """Those of the demos, made of this tree."""
     if not engine_answers():
         pytest.skip("no container engine answers here")
-    docker("build", "--quiet", "--file", str(ROOT / "demo" / "Dockerfile"), "--tag", "prosa-demo", str(ROOT))
+    subprocess.run([ROOT / "run", "images", "client", "bridge", "server", "demo"], check=True, timeout=1800)
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +124,7 @@ def tshark() -> Iterator[Tshark]:
 def build(tag: str, entry: Sequence[str]) -> str:
     """An image with a small server of tests/ in it."""
     words = ", ".join(f'"{word}"' for word in entry)
-    text = f"FROM prosa-conformance\nCOPY faulty /opt/tests/faulty\nCOPY suite /opt/tests/suite\nENTRYPOINT [{words}]\n"
+    text = f"FROM prosa-demo\nCOPY faulty /opt/tests/faulty\nCOPY suite /opt/tests/suite\nENTRYPOINT [{words}]\n"
     build = ["docker", "build", "--quiet", "--tag", tag, "--file", "-", str(ROOT / "tests")]
     subprocess.run(build, input=text, capture_output=True, text=True, timeout=600, check=True)
     return tag
