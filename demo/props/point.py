@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Points a name to the address of the machine that this runs on, by a signed update.
+"""Points a name to the address of a host of this network, by a signed update.
 
-    TSIG_SECRET=... python3 -m demo.props.point SERVER ZONE NAME KEY
+    TSIG_SECRET=... python3 -m demo.props.point HOST SERVER ZONE NAME KEY
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import sys
 TTL_S = 1
 
 
-def main(server: str, zone: str, name: str, key: str) -> int:
-    address = socket.gethostbyname(socket.gethostname())
+def main(host: str, server: str, zone: str, name: str, key: str) -> int:
+    address = socket.gethostbyname(host)
     script = [
         f"server {server}", f"zone {zone}", f"key hmac-sha256:{key} {os.environ['TSIG_SECRET']}",
         f"update delete {name} A", f"update add {name} {TTL_S} A {address}", "send",
