@@ -16,6 +16,7 @@ from prosa_conformance.client_history import History
 CAST = ("ada", "bruno", "clara", "dora", "emil")
 PLAY = Path(__file__).with_name("play.txt")
 OPENER = "dora"
+WATCHER = "watcher"  # sees all, says nothing
 WELCOME = "Welcome, {nick}! Say something: whoever knows best will answer you."
 
 # Who answers a guest: the first row with a word of the guest's in it; the last one otherwise.
@@ -104,7 +105,7 @@ class Character:
         self.here.add(nick)
         if nick in CAST:
             return self._begin()
-        if is_new and self.nick == OPENER and nick not in self.greeted:
+        if is_new and nick != WATCHER and self.nick == OPENER and nick not in self.greeted:
             self.greeted.add(nick)
             return [WELCOME.format(nick=nick)]
         return []

@@ -6,13 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from demo.characters import CAST, Character, Play, read_s
+from demo.characters import CAST, WATCHER, Character, Play, read_s
 from demo.claims import judge_room
 from demo.container import Person
 from demo.stage import Stage
 
 ROOM = "lobby"
-WATCHER = "watcher"
 QUICK_TOPICS, TOPICS = 2, 6
 GUEST_S = 120.0  # longest time that the room stays open for a guest after the last line
 JOIN = "./run demo join"

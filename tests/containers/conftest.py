@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An engine, the images, and containers that do not outlive their test. Without an engine all is skipped, and the
-process ends with 77, so that nobody takes it for a success."""
+"""An engine, the images, and containers that do not outlive their test."""
 
 from __future__ import annotations
 
@@ -12,41 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from engine import BUILD_S, LABEL, ROOT, WAIT_S, Container, attempt, docker
+from engine import LABEL, ROOT, WAIT_S, Container, attempt, docker
+from shared import build_images, engine_that_answers, pytest_sessionfinish  # noqa: F401
 
-SKIPPED = 77
 USER = 4321  # somebody whom no image knows
 
 Start = Callable[..., Container]
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    told = reporter.stats if reporter is not None else {}
-    if told.get("skipped") and not any(told.get(name) for name in ("passed", "failed", "error")):
-        session.exitstatus = SKIPPED
-
-
-@pytest.fixture(scope="session")
-def engine() -> None:
-    """A container engine that answers."""
-    try:
-        done = attempt("docker", "version")
-    except FileNotFoundError:
-        pytest.skip("no container engine is installed here")
-    except subprocess.TimeoutExpired:
-        pytest.skip("the container engine does not answer in time")
-    if done.returncode != 0:
-        pytest.skip(f"the container engine does not answer: {done.stdout.strip().splitlines()[-1]}")
-
-
 @pytest.fixture(scope="session")
 def images(engine: None) -> None:
-    """All images of this tree, built as a person builds them. What they are made of may be in the engine's cache."""
-    done = attempt(str(ROOT / "run"), "images", wait_s=BUILD_S)
-    if done.returncode == 2:
-        pytest.skip(f"images cannot be built here: {done.stdout.strip().splitlines()[-1]}")
-    assert done.returncode == 0, done.stdout
+    build_images()
 
 
 @pytest.fixture

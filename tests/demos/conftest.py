@@ -15,9 +15,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "conformance"), str(ROOT / "tests" / "dissector")]
+TESTS = ROOT / "tests"
+sys.path[:0] = [str(ROOT), str(ROOT / "conformance"), str(TESTS / "containers"), str(TESTS / "dissector")]
 
 from tshark import Tshark  # noqa: E402
+
+from engine import docker  # noqa: E402
+from shared import build_images, engine_that_answers, pytest_sessionfinish  # noqa: E402, F401
 
 DEMOS = ("chat", "sync", "kill", "flood", "ddns", "zmq")
 LABEL = "prosa.demo"
@@ -32,18 +36,6 @@ class Run:
     code: int
     output: str
     report: Path
-
-
-def engine_answers() -> bool:
-    try:
-        done = subprocess.run(["docker", "version"], capture_output=True, timeout=60, check=False)
-    except OSError:
-        return False
-    return done.returncode == 0
-
-
-def docker(*words: str) -> str:
-    return subprocess.run(["docker", *words], capture_output=True, text=True, timeout=600, check=True).stdout
 
 
 def command(*words: str) -> list[str]:
@@ -98,11 +90,8 @@ def leftovers(demo: str) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def images() -> None:
-    """Those of the demos, made of this tree."""
-    if not engine_answers():
-        pytest.skip("no container engine answers here")
-    subprocess.run([ROOT / "run", "images", "client", "bridge", "server", "demo"], check=True, timeout=1800)
+def images(engine: None) -> None:
+    build_images("client", "bridge", "server", "demo")
 
 
 @pytest.fixture(scope="session")
