@@ -30,7 +30,7 @@ class Chatter:
             self.stage.spawn(self._go_on())
 
     async def _go_on(self) -> None:
-        await self.stage.breathe(0.5)
+        await self.stage.breathe(1.0)
         self.speak()
 
     def speak(self, most: int = 1) -> None:
@@ -54,6 +54,11 @@ async def play(stage: Stage) -> None:
     for chatter in chatters:
         chatter.speak(AT_ONCE)
     await stage.until(lambda: _seen(chatters) >= len(chatters) * each // 3, "a third of the lines to be seen")
+    await server.container.signal("STOP")
+    for chatter in chatters:
+        chatter.speak(AT_ONCE)
+    say("The server hangs (SIGSTOP); what is said now waits in its socket, and nobody knows whether it was read.")
+    await stage.breathe(1.5)
     say("Now: kill -9.")
     await server.container.signal("KILL")
     await stage.until(lambda: not any(person.is_joined for person in people), "everybody to notice")
