@@ -128,7 +128,8 @@ def test_it_is_set_up_and_says_who_it_is(scene: Scene) -> None:
     scene.host.run("cloud-init", "status", "--wait")
     scene.updated.until(lambda line: line == f"prosa-ddns: {NAME} is set")
     assert scene.host.run("systemctl", "--failed", "--plain", "--no-legend") == ""
-    assert any(f"fingerprint {scene.fingerprint()}" in line for line in scene.console.seen), "it is on the console"
+    fingerprint = f"fingerprint {scene.fingerprint()}"
+    assert [line for line in scene.console.seen if fingerprint in line], "it is on the console"
     for unit in ("prosa-server.service", "prosa-ddns.timer", "nftables.service"):
         assert scene.host.run("systemctl", "is-enabled", unit) == "enabled\n"
 
