@@ -30,7 +30,7 @@ SAID = 96 * 2**20  # octets for somebody who takes none
 KERNELS = 32 * 2**20  # what three sockets may keep of it
 KEPT = 4 * 2**20  # ZMQ-14
 BREATH = 8 * 2**20  # a program may take some more memory
-WINDOW, WITHIN = 4096, 500  # messages within credit, and their octets: all of it is 2 MB
+WINDOW, WITHIN = 4096, 1500  # messages within credit, and their octets: all of it is 6 MB
 HOSTILE = 64 * 2**20  # octets that no credit allows
 
 
@@ -137,7 +137,7 @@ def test_whole_window_of_a_client_within_credit(relay: Relay) -> None:
     alice, server = relay.pair("alice", sndhwm=WINDOW)
     row = [codec.raw_frame(0x21, number.to_bytes(4, "big") + bytes(WITHIN)) for number in range(WINDOW)]
     for frame in row:
-        alice.send_parts(frame, what="a frame of 508 octets")
+        alice.send_parts(frame, what="a frame of 1508 octets")
     see_relayed(*other)
     check_came(server, b"".join(row))
     see_relayed(alice, server)
