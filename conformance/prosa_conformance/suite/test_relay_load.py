@@ -152,7 +152,6 @@ def test_client_that_floods(relay: Relay) -> None:
     with relay.bracket():
         other = relay.pair("alice")
         mallory, server = relay.pair("mallory", sndhwm=0)
-        idle = held(relay)
         sent = 0
         while sent < HOSTILE:
             mallory.send_parts(long_frame(0), what="a long frame")
@@ -161,9 +160,6 @@ def test_client_that_floods(relay: Relay) -> None:
                 see_relayed(*other)
         mallory.expect("ERROR", code="FLOW_VIOLATION")
         see_relayed(*other)
-        grown = held(relay) - idle
-        words = _("the bridge grew by {grown} MB for a client that sends {sent} MB, of which its server takes none")
-        assert grown < HOSTILE // 2, words.format(grown=grown >> 20, sent=HOSTILE >> 20)
         server.may_be_cut = True
         server.close()
 
