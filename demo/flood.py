@@ -37,6 +37,7 @@ class Talk:
         self.stage, self.people = stage, people
         self.said_at: dict[str, float] = {}
         self.took_ms: list[float] = []
+        self.seen: dict[str, set[str]] = {nick: set() for nick in CALM}
         self.goes_on = True
         stage.listeners.append(self._hear)
 
@@ -49,7 +50,10 @@ class Talk:
         person.say(text)
 
     def _hear(self, member: str, event: Mapping[str, Any]) -> None:
-        if event["event"] != "message" or member not in CALM or event["text"] not in self.said_at:
+        if event["event"] != "message" or member not in CALM:
+            return
+        self.seen[member].add(event["text"])
+        if event["text"] not in self.said_at:
             return
         if event["own"]:
             self.took_ms.append(1000 * (time.monotonic() - self.said_at[event["text"]]))
@@ -124,7 +128,7 @@ async def play(stage: Stage) -> None:
     before, idle = list(talk.took_ms), max(board.memory)
     await _flood(stage, board)
     during = talk.took_ms[len(before) :]
-    await _beyond(stage)
+    await _beyond(stage, talk)
     talk.goes_on = False
     await stage.rest()
     say(
@@ -169,18 +173,18 @@ async def _flood(stage: Stage, board: Board) -> None:
     await stage.started(flooder, is_enough)
     flooder.type("enough")
     await stage.started(flooder, lambda: events[-1]["event"] == "over")
-    _enter(stage, "flo", events[0]["author_key"], events[-1])
+    await _enter(stage, board.talk, "flo", events[0]["author_key"], events[-1])
     stage.narrator.say(f"flo stops: {board.sent} messages sent, {board.acked} acknowledged.")
 
 
-async def _beyond(stage: Stage) -> None:
+async def _beyond(stage: Stage, talk: Talk) -> None:
     events: list[dict[str, Any]] = []
     flooder = await _flooder(stage, "max", "beyond", events, lambda line: events.append(json.loads(line)))
     stage.narrator.say("max comes in. He sends a whole window, and behind it one message that he has no credit for.")
     flooder.type("go")
     await stage.started(flooder, lambda: events[-1]["event"] == "refused")
     told = events[-1]
-    _enter(stage, "max", events[0]["author_key"], told)
+    await _enter(stage, talk, "max", events[0]["author_key"], told)
     stage.narrator.say(f"The server tells him {told['code']} and ends his connection. Nobody else is touched.")
     held = told["code"] == "FLOW_VIOLATION" and told["acked"] == len(told["texts"])
     words = f"max ran past his credit and was told FLOW_VIOLATION; the {len(told['texts'])} messages before count"
@@ -196,13 +200,15 @@ async def _flooder(
     return container
 
 
-def _enter(stage: Stage, nick: str, key: str, told: Mapping[str, Any]) -> None:
-    """What a flooder said, for the history; it keeps no events of its own."""
+async def _enter(stage: Stage, talk: Talk, nick: str, key: str, told: Mapping[str, Any]) -> None:
+    """What a flooder said, for the history; it keeps no events of its own. The calm ones have seen it by then."""
     stage.history.note(nick, {"event": "started", "author_key": key})
     for text in told["texts"]:
         stage.history.note(nick, {"event": "said", "room": ROOM, "text": text})
     stage.history.note(nick, {"event": "acked", "room": ROOM, "counter": told["acked"]})
     stage.history.note(nick, {"event": "left"})
+    last = told["texts"][told["acked"] - 1]
+    await stage.until(lambda: all(last in seen for seen in talk.seen.values()), f"the calm ones to see: {last}")
 
 
 def _judge_order(stage: Stage) -> None:

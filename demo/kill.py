@@ -17,10 +17,10 @@ AT_ONCE = 3  # lines of one person that are on their way: the kill finds some of
 
 
 class Chatter:
-    """A person who says the next line as soon as an earlier one has come back from the room."""
+    """A person who says the next line as soon as an earlier one has come back from the room, `most` in all."""
 
-    def __init__(self, stage: Stage, person: Person, count: int) -> None:
-        self.stage, self.person, self.count = stage, person, count
+    def __init__(self, stage: Stage, person: Person, most: int) -> None:
+        self.stage, self.person, self.most = stage, person, most
         self.said = self.seen = 0
         stage.listeners.append(self._hear)
 
@@ -33,10 +33,15 @@ class Chatter:
         await self.stage.breathe(1.0)
         self.speak()
 
-    def speak(self, most: int = 1) -> None:
-        for _ in range(min(most, self.count - self.said)):
+    def speak(self, lines: int = 1) -> None:
+        for _ in range(min(lines, self.most - self.said)):
             self.said += 1
             self.person.say(f"line {self.said} of {self.person.nick}")
+
+    def speak_more(self, most: int) -> None:
+        """Up to so many from now on, a few at once."""
+        self.most = most
+        self.speak(AT_ONCE)
 
     @property
     def waiting(self) -> int:
@@ -49,14 +54,14 @@ async def play(stage: Stage) -> None:
     ear = await stage.ear()
     server = await stage.server(ear)
     people = await stage.clients(NICKS, ROOM)
-    chatters = [Chatter(stage, person, each) for person in people]
+    chatters = [Chatter(stage, person, each // 2) for person in people]  # some are left for the time of the kill
     say(f"Five people talk, {each} lines each, {AT_ONCE} of each on their way at any time.")
     for chatter in chatters:
         chatter.speak(AT_ONCE)
     await stage.until(lambda: _seen(chatters) >= len(chatters) * each // 3, "a third of the lines to be seen")
     await server.container.signal("STOP")
     for chatter in chatters:
-        chatter.speak(AT_ONCE)
+        chatter.speak_more(chatter.said + AT_ONCE)
     say("The server hangs (SIGSTOP); what is said now waits in its socket, and nobody knows whether it was read.")
     await stage.breathe(1.5)
     say("Now: kill -9.")
@@ -67,7 +72,7 @@ async def play(stage: Stage) -> None:
     say(f"All five programs noticed at once ({gone['how']}: {gone['reason']}), and will try again.")
     say(f"{_seen(chatters)} lines had come back to their authors, {waiting} were on their way.")
     for chatter in chatters:
-        chatter.speak(AT_ONCE)
+        chatter.speak_more(chatter.said + AT_ONCE)
     typed = sum(one.waiting for one in chatters)
     say(f"Nobody is connected. They type on: {typed} lines wait on the disks of their authors.")
     await stage.breathe(2.0)
@@ -76,6 +81,8 @@ async def play(stage: Stage) -> None:
     await stage.until(lambda: all(person.is_joined for person in people), "everybody to come back")
     places = {person.of("joined")[-1]["start_seq"] for person in people}
     say(f"All of them came back by themselves, and go on with place {', '.join(sorted(places))} of the room.")
+    for chatter in chatters:
+        chatter.speak_more(each)
     await stage.until(lambda: _seen(chatters) == len(chatters) * each, "all lines to be seen", 120)
     await stage.rest()
     _judge(stage, people, typed)
