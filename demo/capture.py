@@ -99,8 +99,8 @@ class Connection:
     def _add(self, at: float, kind: Kind, what: str, octets: bytes = b"") -> None:
         self.seen.append(Seen(at, self.client, kind, what, octets))
 
-    def told(self) -> Iterator[Seen]:
-        return (Seen(one.at, self.nick or self.client, one.kind, one.what, one.octets) for one in self.seen)
+    def told(self, name: str) -> Iterator[Seen]:
+        return (Seen(one.at, name, one.kind, one.what, one.octets) for one in self.seen)
 
 
 def read(paths: Iterable[Path]) -> list[Packet]:
@@ -135,4 +135,14 @@ def conversation(packets: Iterable[Packet], port: int) -> list[Seen]:
             connections[end] = Connection(".".join(map(str, struct.unpack("4B", end[0]))))
             every.append(connections[end])
         connections[end].take(at, sender, segment)
-    return sorted((one for connection in every for one in connection.told()), key=lambda one: one.at)
+    return sorted((one for connection in every for one in connection.told(_name(connection, every))), key=_when)
+
+
+def _name(connection: Connection, every: Iterable[Connection]) -> str:
+    """The nick that it gave; of one that came to nothing that of the others from there, if they had one only."""
+    nicks = {other.nick for other in every if other.client == connection.client and other.nick}
+    return connection.nick or (nicks.pop() if len(nicks) == 1 else connection.client)
+
+
+def _when(one: Seen) -> float:
+    return one.at

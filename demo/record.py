@@ -18,7 +18,7 @@ from prosa_conformance.transcript import Kind
 from prosa_conformance.visible import visible
 
 HERE = Path(__file__).parent
-ROUTINE = ("PUBLISH", "DELIVER", "ACK", "PING", "PONG", "MEMBER")
+ROUTINE = ("PUBLISH", "DELIVER", "ACK", "PING", "PONG", "MEMBER", "CHECKPOINT")
 MOST_FIRST, MOST_LAST = 60, 24  # routine frames that the picture shows: of the beginning, and of the end
 
 
