@@ -3,20 +3,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from demo import engine
 from demo.claims import judge_room
 from demo.container import Person
-from demo.stage import BRIDGE, PORT, PROPS, Missing, Stage
+from demo.stage import BRIDGE, PORT, PROPS, Stage
 
 ROOM = "lobby"
 TCP, DEALERS = ("ada", "bruno"), ("zoe", "quim")
 BRIDGE_PORT, FEED_PORT = 65433, 65434
 ROUNDS, QUICK_ROUNDS = 6, 2
-MOST_CALLS = 200  # until the feed is heard
-CALL_S = 0.2
+LISTENER = "listener"
+CHECK_S = "2"  # a silence of the feed, in seconds, after which the listener asks whether that is all
 
 
 async def play(stage: Stage) -> None:
@@ -35,16 +35,16 @@ async def play(stage: Stage) -> None:
     dealer = ("python3", "-m", "demo.props.dealer", f"bridge:{BRIDGE_PORT}")
     people += await stage.clients(DEALERS, ROOM, image=PROPS, command=dealer)
     say(f"{' and '.join(DEALERS)} come in over ZeroMQ. The handshake is with the server; the bridge only carries it.")
-    heard = await _listen(stage, people[0])
-    say("Somebody listens to the feed (SUB): he has no key, no nick, and checks every signature himself.")
+    listener = await _listen(stage)
+    say("prosa-listen subscribes to the feed (SUB). It trusts nobody: it checks every signature itself.")
     stage.listeners.append(_show(stage))
-    start = len(stage.people[TCP[0]].of("message"))
     for number in range(1, (QUICK_ROUNDS if stage.demo.quick else ROUNDS) + 1):
         for person in people:
             await stage.breathe(0.6)
             person.say(f"round {number}, over {'TCP' if person.nick in TCP else 'ZeroMQ'}")
         await stage.rest()
-    _judge_feed(stage, await _all_heard(stage, people[0], heard, start), start)
+    await _all_heard(stage, people[0], listener)
+    _judge_feed(stage, people[0], listener)
     judge_room(stage.claims, stage.history, ROOM, [person.nick for person in people])
     await stage.leave(people)
     await stage.close_ears(ear)
@@ -58,42 +58,31 @@ def _show(stage: Stage) -> Any:
     return show
 
 
-async def _listen(stage: Stage, speaker: Person) -> list[dict[str, Any]]:
-    """One speaks until the subscriber hears it: a feed joins, and a subscription arrives, in their own time."""
-    heard: list[dict[str, Any]] = []
-    command = ("python3", "-m", "demo.props.listen", f"bridge:{FEED_PORT}")
-    await stage.run("listener", PROPS, *command, hear=lambda line: heard.append(json.loads(line)))
-    for number in range(1, MOST_CALLS + 1):
-        speaker.say(f"does the feed hear me? {number}")
-        await stage.rest()
-        try:
-            await stage.until(lambda: bool(heard), "the feed to be heard", CALL_S)
-        except Missing:
-            continue
-        return heard
-    raise Missing("nothing came over the feed")
+async def _listen(stage: Stage) -> Person:
+    """prosa-listen, who joins over the bridge now and then, to learn what the feed has lost."""
+    listener = Person(LISTENER, ROOM, lambda _nick, _event: None)  # no member: the history is not about it
+    words = ("--bridge", f"bridge:{BRIDGE_PORT}", "--feed", f"tcp://bridge:{FEED_PORT}", "--room", ROOM)
+    options = [engine.OWN_DATA, "--entrypoint=prosa-listen"]
+    listener.container = await stage.run(
+        LISTENER, BRIDGE, *words, "--nick", LISTENER, "--check-after", CHECK_S, hear=listener.hear, options=options
+    )
+    await stage.started(listener.program, lambda: bool(listener.of("joined")))
+    return listener
 
 
-async def _all_heard(
-    stage: Stage, witness: Person, heard: list[dict[str, Any]], start: int
-) -> list[dict[str, Any]]:
-    """A feed may lose; what a member has seen last is waited for, so that all before it had its time."""
-    last = witness.of("message")[start:][-1]
-    try:
-        await stage.until(lambda: any(one.get("id") == last["id"] for one in heard), "the last line over the feed", 10)
-    except Missing:
-        stage.narrator.say("The last line did not come over the feed.")
-    return heard
+async def _all_heard(stage: Stage, witness: Person, listener: Person) -> None:
+    last = witness.of("message")[-1]["id"]
+    await stage.until(lambda: any(event["id"] == last for event in listener.of("message")), "the listener to hear all")
 
 
-def _judge_feed(stage: Stage, heard: list[dict[str, Any]], start: int) -> None:
-    due = [event["id"] for event in stage.people[TCP[0]].of("message")[start:]]
-    got = [one.get("id") for one in heard]
-    forged = [one for one in heard if not one["verified"]]
-    lost = [identity for identity in due if identity not in got]
-    words = f"the feed's listener heard {len(due) - len(lost)} of {len(due)} messages, and every signature verified"
-    stage.claims.add(words, not forged and not lost and bool(due), f"{len(forged)} did not verify, {len(lost)} missing")
-    places = [one["room_seq"] for one in heard if one["verified"]]
-    stage.claims.add("in the order of the room", places == sorted(set(places)), f"the places were {places}")
-    by_zmq = sum(event["nick"] in DEALERS for event in stage.people[TCP[0]].of("message"))
-    stage.claims.add(f"{by_zmq} of the messages came over ZeroMQ, and ada saw them over TCP", by_zmq > 0)
+def _judge_feed(stage: Stage, witness: Person, listener: Person) -> None:
+    start = int(listener.of("joined")[0]["start_seq"])
+    due = [event["id"] for event in witness.of("message") if int(event["room_seq"]) >= start]
+    heard = [event["id"] for event in listener.of("message")]
+    errors = [f"{event['code']}: {event['reason']}" for event in listener.of("error")]
+    words = f"the listener heard {len(heard)} of {len(due)} messages in the order of the room, every signature verified"
+    stage.claims.add(words, heard == due != [] and not errors, *errors, f"it heard {heard}, due were {due}")
+    if listener.of("gap"):
+        stage.narrator.say("The feed had lost something on the way; the listener noticed, and asked for it.")
+    by_zmq = sum(event["nick"] in DEALERS for event in witness.of("message"))
+    stage.claims.add(f"{by_zmq} of the messages came over ZeroMQ, and {witness.nick} saw them over TCP", by_zmq > 0)
