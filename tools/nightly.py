@@ -31,6 +31,7 @@ from prosa_conformance import interruption
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = sys.executable
+PYTEST = (PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 BUILT = str(ROOT / "build" / "default" / "tests")
 LAST_LINES = 5
 
@@ -56,7 +57,8 @@ class Done:
 STEPS = (
     Step("repeat", (PYTHON, "tools/repeat.py", "100")),
     Step("mutants", (PYTHON, "tests/faulty/whole.py", "build/nightly/mutants")),
-    Step("load", (PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/load"), {"PROSA_LOAD_SIZE": "full"}),
+    Step("load", (*PYTEST, "tests/load"), {"PROSA_LOAD_SIZE": "full"}),
+    Step("images", (*PYTEST, "tests/containers/test_image.py"), {"PROSA_IMAGE_TESTS": "all"}),
     Step("simulation", (f"{BUILT}/simulation/simulation", "1", "1000000")),
     Step("model", (PYTHON, "tests/model/check.py", "--large")),
 )

@@ -22,6 +22,7 @@ from prosa_conformance.transcript import Transcript
 
 if TYPE_CHECKING:
     from prosa_conformance.endpoint import Wire
+    from prosa_conformance.engine import Engine
     from prosa_conformance.subscriber import Subscriber
     from prosa_conformance.zmq_client import ZmqClient
 
@@ -42,6 +43,7 @@ class Settings:
     time_scale: float = 1.0
     transport: str = "tcp"
     ports: Ports = field(default_factory=lambda: Ports(0))
+    engine: Engine | None = None  # of programs in images
     _folders: int = 0
 
     def share(self, number: int, of: int) -> Settings:
@@ -80,6 +82,14 @@ class Watched:
             )
         if ended is None or self.program.killed_by_us:
             return
+        if ended.memory_mb:
+            words = _("the engine killed {subject}: it wanted more than {limit} MB of memory")
+            raise Violation(
+                words.format(subject=subject, limit=ended.memory_mb),
+                expected=_("it goes on"),
+                actual=str(ended),
+                symptom="memory",
+            )
         if ended.signal_name and ended.signal_name != "SIGTERM":
             raise Violation(
                 _("{subject} crashed: {signal}").format(subject=subject, signal=ended.signal_name),

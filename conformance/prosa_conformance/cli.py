@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import secrets
 import shlex
@@ -11,28 +12,33 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from prosa_conformance import tester
+from prosa_conformance.bounds import missing_limits
 from prosa_conformance.case import Settings
 from prosa_conformance.clauses import ZMQ, all_clauses
 from prosa_conformance.contract import (
     ANSWERS,
     FEATURES,
     FEATURES_FROM,
+    IMAGE_FLAGS,
     LEVELS,
     ROLES,
     Implementation,
     check_command,
+    check_kind,
+    image_names,
     load,
     parse_address,
     parse_features,
 )
 from prosa_conformance.language import LANGUAGES, N_, _, choose, ngettext
 from prosa_conformance.outcome import Exit, UsageError
-from prosa_conformance.places import Ports
+from prosa_conformance.places import Ports, discard
 from prosa_conformance.plugin import Selection
 from prosa_conformance.process import Ended
 from prosa_conformance.run import Run
@@ -80,6 +86,9 @@ def parser() -> Parser:
     subject.add_argument("--client-cmd", metavar="COMMAND", help=_("a client's command"))
     subject.add_argument("--codec-cmd", metavar="COMMAND", help=_("a codec's command"))
     subject.add_argument("--bridge-cmd", metavar="COMMAND", help=_("the command of a bridge (with --transport zmq)"))
+    subject.add_argument("--image", metavar="IMAGE", help=_("a server's image, run in isolation"))
+    subject.add_argument("--client-image", metavar="IMAGE", help=_("a client's image"))
+    subject.add_argument("--codec-image", metavar="IMAGE", help=_("a codec's image"))
     subject.add_argument("--connect", metavar="HOST:PORT", help=_("a server, or a bridge, that runs already"))
     subject.add_argument(
         "--transport",
@@ -120,24 +129,29 @@ def parser() -> Parser:
 def implementation(options: argparse.Namespace) -> Implementation:
     """The subject that the words name."""
     given = {role: getattr(options, name) for role, name in COMMANDS.items() if getattr(options, name) is not None}
+    images = {role: image for role, flag in IMAGE_FLAGS.items() if (image := _given(options, flag)) is not None}
     bridge = given.get("relay")
     if options.sut is not None:
-        if set(given) - {"relay"} or options.connect or options.answers or options.features:
-            raise UsageError(_("--sut says it all: it goes with no --cmd, --connect, --answers or --features"))
+        if set(given) - {"relay"} or images or options.connect or options.answers or options.features:
+            raise UsageError(_("--sut says it all: it goes with no --cmd, --image, --connect, --answers or --features"))
         return replace_bridge(load(options.sut / "prosa.toml" if options.sut.is_dir() else options.sut), bridge)
+    check_kind(given, images)
+    if options.connect and images:
+        raise UsageError(_("a program in an image has no network: --connect goes with none"))
     if options.connect and bridge is not None:
         raise UsageError(_("with --connect a bridge runs already: it goes with no --bridge-cmd"))
     if options.connect and "server" in given:
         raise UsageError(_("a server is either started (--cmd) or there already (--connect)"))
-    if not set(given) - {"relay"} and not options.connect:
+    if not set(given) - {"relay"} and not images and not options.connect:
         if Path("prosa.toml").exists():
             return replace_bridge(load(Path("prosa.toml")), bridge)
-        raise UsageError(_("nothing to check: give --sut, --cmd, --client-cmd, --codec-cmd or --connect"))
-    first = next(iter(given.values()), options.connect)
+        raise UsageError(_("nothing to check: give --sut, --cmd, --client-cmd, --codec-cmd, --image or --connect"))
+    first = next(iter([*given.values(), *images.values()]), options.connect)
     return Implementation(
         name=first,
         directory=Path.cwd(),
         commands={role: check_command(command, role) for role, command in given.items()},
+        images={role: check_command(image, role) for role, image in images.items()},
         features=parse_features(options.features or ""),
         answers=options.answers or "operator",
         connect=parse_address(options.connect) if options.connect else None,
@@ -164,6 +178,10 @@ def check_transport(options: argparse.Namespace, subject: Implementation) -> Non
     if not subject.has("relay"):
         words = _("--transport zmq needs a bridge: `bridge` in prosa.toml, --bridge-cmd, or one that runs (--connect)")
         raise UsageError(words)
+
+
+def _given(options: argparse.Namespace, flag: str) -> str | None:
+    return getattr(options, flag.removeprefix("--").replace("-", "_"))
 
 
 def selection(options: argparse.Namespace, subject: Implementation, level: str) -> Selection:
@@ -246,17 +264,59 @@ def _main(argv: Sequence[str], terminal: Terminal) -> int:
     except UsageError as error:
         terminal.problem("{}\n{}".format(error, _("(--help tells the words)")))
         return Exit.USAGE
+    if options.explain or options.list:
+        return _tell(_run(options, subject, chosen, level, Path(), terminal), options)
+    if not (options.test or tester.is_here()) and (trouble := build(subject)):
+        terminal.problem("{}\n{}".format(_("The implementation could not be built."), trouble))
+        return Exit.NOT_STARTED
+    try:
+        if not subject.images:
+            with scratch() as folder:
+                return _run(options, subject, chosen, level, folder, terminal).execute()
+        if not tester.is_here():
+            return tester.start(argv, subject, options.report)
+        return _execute_here(_run(options, subject, chosen, level, tester.FOLDERS, terminal))
+    except UsageError as error:
+        terminal.problem(str(error))
+        return Exit.USAGE
+
+
+def _run(
+    options: argparse.Namespace,
+    subject: Implementation,
+    chosen: Selection,
+    level: str,
+    folder: Path,
+    terminal: Terminal,
+) -> Run:
     seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
-    with tempfile.TemporaryDirectory(prefix="prosa-conformance-") as folder:
-        settings = Settings(subject, Path(folder), level, seed, options.time_scale, options.transport)
-        settings.ports = Ports(secrets.randbelow(1 << 16))
-        jobs = 1 if options.test or subject.connect else options.jobs or default_jobs()
-        run = Run(settings, chosen, options.strict, options.report, terminal, jobs, options.stop_first)
-        if options.explain:
-            return run.explain_clause(options.explain)
-        if options.list:
-            return run.list_tests()
-        if not options.test and (trouble := build(subject)):
-            terminal.problem("{}\n{}".format(_("The implementation could not be built."), trouble))
-            return Exit.NOT_STARTED
-        return run.execute()
+    settings = Settings(subject, folder, level, seed, options.time_scale, options.transport)
+    settings.ports = Ports(secrets.randbelow(1 << 16))
+    jobs = 1 if options.test or subject.connect else options.jobs or default_jobs()
+    return Run(settings, chosen, options.strict, options.report, terminal, jobs, options.stop_first)
+
+
+def _tell(run: Run, options: argparse.Namespace) -> int:
+    return run.explain_clause(options.explain) if options.explain else run.list_tests()
+
+
+def _execute_here(run: Run) -> int:
+    """In the tester's container, with an engine that makes a container for each program."""
+    from prosa_conformance import engine  # only here: whoever tests commands may lack Python's `docker`
+
+    with engine.opened(image_names(run.settings.subject.images)) as run.settings.engine:
+        for words in missing_limits(run.settings.engine.api.info()):
+            run.terminal.problem(words)
+        code = run.execute()
+    tester.hand_over(run.report)
+    return code
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for all that programs keep, which ends with the run."""
+    folder = Path(tempfile.mkdtemp(prefix="prosa-conformance-"))
+    try:
+        yield folder
+    finally:
+        discard(folder)

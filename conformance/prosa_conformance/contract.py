@@ -10,7 +10,7 @@ import os
 import shlex
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ FEATURES_FROM = "L2"  # the level from which on a program is asked for those tha
 ROLES = ("codec", "server", "client", "relay")
 KEYS = {"codec": "codec", "server": "server", "client": "client", "relay": "bridge"}  # of prosa.toml, by role
 FLAGS = {"codec": "--codec-cmd", "server": "--cmd", "client": "--client-cmd", "relay": "--bridge-cmd"}
+IMAGE_FLAGS = {"server": "--image", "client": "--client-image", "codec": "--codec-image"}
 ANSWERS = ("operator", "echo")
 NOT_THERE = 89  # exit code of a program that does not have the level [CON-03]
 BAD_SETTINGS = 2
@@ -63,6 +64,7 @@ class Implementation:
     name: str
     directory: Path
     commands: Mapping[str, str]
+    images: Mapping[str, str] = field(default_factory=dict)  # likewise: an image, and words for its entry point
     language: str = ""
     build: str = ""
     levels: tuple[str, ...] = ()
@@ -74,11 +76,12 @@ class Implementation:
     has_other_bridge: bool = False  # than the file says
 
     def has(self, role: str) -> bool:
-        return role in self.commands or (role in ("server", "relay") and self.connect is not None)
+        is_there = self.connect is not None and role in ("server", "relay")
+        return role in self.commands or role in self.images or is_there
 
     def words(self, role: str, settings: Mapping[str, str]) -> list[str]:
-        """The command of a role as words, its placeholders replaced."""
-        words = shlex.split(self.commands[role])
+        """The command of a role as words, or its image and what goes to that; the placeholders are replaced."""
+        words = shlex.split(self.commands.get(role) or self.images[role])
         for name in PLACEHOLDERS:
             words = [word.replace(f"{{{name}}}", settings.get(name, "")) for word in words]
         return words
@@ -89,6 +92,7 @@ class Implementation:
             bridge = [f"{FLAGS['relay']} {shlex.quote(self.commands['relay'])}"] if self.has_other_bridge else []
             return " ".join([f"--sut {shlex.quote(str(self.file))}", *bridge])
         parts = [f"{FLAGS[role]} {shlex.quote(command)}" for role, command in self.commands.items()]
+        parts += [f"{IMAGE_FLAGS[role]} {shlex.quote(image)}" for role, image in self.images.items()]
         if self.connect is not None:
             host, port = self.connect
             parts.append(f"--connect {f'[{host}]' if ':' in host else host}:{port}")
@@ -129,11 +133,15 @@ def load(path: Path) -> Implementation:
 
 
 def _implementation(table: dict[str, Any], path: Path) -> Implementation:
-    known_keys = {"name", "language", "build", *KEYS.values(), "levels", "features", "answers", "known_failures"}
+    image_keys = {role: f"{role}_image" for role in IMAGE_FLAGS}
+    programs = {*KEYS.values(), *image_keys.values()}
+    known_keys = {"name", "language", "build", *programs, "levels", "features", "answers", "known_failures"}
     _refuse_unknown(table, known_keys)
     commands = {role: _command(table[key], key) for role, key in KEYS.items() if key in table}
-    if not set(commands) - {"relay"}:
+    images = {role: _command(table[key], key) for role, key in image_keys.items() if key in table}
+    if not set(commands) - {"relay"} and not images:
         raise UsageError(_("at least one of server, client and codec is due"))
+    check_kind(commands, images)
     levels = _list_of(table, "levels", LEVELS)
     if not levels:
         raise UsageError(_("levels is due: what the implementation claims"))
@@ -144,6 +152,7 @@ def _implementation(table: dict[str, Any], path: Path) -> Implementation:
         name=_text(table, "name") or path.parent.name,
         directory=path.parent,
         commands=commands,
+        images=images,
         language=_text(table, "language"),
         build=_text(table, "build"),
         levels=levels,
@@ -152,6 +161,17 @@ def _implementation(table: dict[str, Any], path: Path) -> Implementation:
         known_failures=tuple(_known_failure(entry) for entry in table.get("known_failures", [])),
         file=path,
     )
+
+
+def image_names(images: Mapping[str, str]) -> list[str]:
+    return [shlex.split(words)[0] for words in images.values()]
+
+
+def check_kind(commands: Mapping[str, str], images: Mapping[str, str]) -> None:
+    """Programs in images are tested from a container, where no command of this machine is there."""
+    if commands and images:
+        words = _("{role} is a command and {other} an image: a run tests either commands or images")
+        raise UsageError(words.format(role=next(iter(commands)), other=next(iter(images))))
 
 
 def _refuse_unknown(table: Mapping[str, Any], known: set[str]) -> None:

@@ -25,6 +25,7 @@ from prosa_conformance.client import Client
 from prosa_conformance.codec_subject import Codec, CodecProcess
 from prosa_conformance.language import _
 from prosa_conformance.peer import Peer
+from prosa_conformance.places import discard
 from prosa_conformance.plugin import CARD, CASE, ERRORS
 from prosa_conformance.relay import Relay
 from prosa_conformance.scripted_server import ScriptedServer
@@ -131,6 +132,8 @@ def start_client(request: pytest.FixtureRequest, case: Case) -> Iterator[StartCl
         if request.node.stash[ERRORS]:
             client.excuse_end()
         client.program.end()
+    for client in clients:
+        discard(client.data)
 
 
 @pytest.fixture

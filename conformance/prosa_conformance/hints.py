@@ -110,6 +110,26 @@ HINTS = {
         "assert or a sanitizer; SIGPIPE: writing to a connection that the other side has closed; ignore it with "
         "signal(SIGPIPE, SIG_IGN) or MSG_NOSIGNAL."
     ),
+    "memory": N_(
+        "A program in an image has 256 MB of memory, and no swap. Does something grow with every message: a list, a "
+        "queue that nobody empties, a buffer for a client that does not read? It ends at a limit (chapter 9)."
+    ),
+    "no-space": N_(
+        "There was no more room. In an image a program may write to PROSA_DATA and /tmp, some megabytes, and no file "
+        "beyond 64 MB. Is something written again and again, a log perhaps?"
+    ),
+    "read-only": N_(
+        "An image is read-only while it is tested: only PROSA_DATA and /tmp can be written. Keep keys and logs in "
+        "PROSA_DATA, and what need not last in /tmp."
+    ),
+    "many-processes": N_(
+        "In an image a program may have 128 processes and threads in all. Is one started for each message or client, "
+        "and never ended or joined?"
+    ),
+    "entry-point": N_(
+        "The image's ENTRYPOINT could not be run. Does the file exist in the image, is it executable (chmod +x), is "
+        "its interpreter there, and is it for this machine's processor? `docker run --rm IMAGE` shows the same."
+    ),
     "sanitizer": N_("A sanitizer stopped at the first wrong memory access: the stack is on stderr below."),
     "hangs": N_(
         "The program did not end. A thread that blocks in recv() or input() keeps a process alive: wake it up, or "

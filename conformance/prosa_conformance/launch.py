@@ -12,7 +12,7 @@ from prosa_conformance.case import END_S, START_S, SUBJECTS, Settings
 from prosa_conformance.contract import NOT_THERE, environment
 from prosa_conformance.language import N_, _
 from prosa_conformance.outcome import Unsupported, Violation
-from prosa_conformance.process import Program, still_running
+from prosa_conformance.process import Process, Program, ended_symptom, still_running
 
 READY = re.compile(r"READY (?:\[([0-9a-fA-F:.]+)\]|([^\s:\[\]]+)):([0-9]{1,5})")
 
@@ -25,15 +25,32 @@ NOT_RUN = {
 }
 
 
+LINES_SHOWN = 3
+CANNOT_RUN = (126, 127)  # how a shell ends that cannot run a command
+# What a program's last words tell of why it could not start.
+LAST_WORDS = {
+    "in-use": ("address already in use", "eaddrinuse"),
+}
+LAST_WORDS_IN_IMAGE = {
+    "read-only": ("read-only file system", "erofs"),
+    "no-space": ("no space left on device", "enospc", "file too large", "efbig"),
+    "many-processes": ("can't start new thread", "cannot fork", "resource temporarily unavailable", "eagain"),
+}
+
+
 class NotStarted(Violation):
     """The program could not be brought to the point where a test can begin."""
 
 
 def spawn(settings: Settings, role: str, values: Mapping[str, str]) -> Program:
-    """Start the command of a role with these settings; no word of its output is read yet."""
+    """Start the command or the image of a role with these settings; no word of its output is read yet."""
     words = settings.subject.words(role, values)
+    if settings.engine is not None:
+        from prosa_conformance.container import Container  # only here: whoever tests commands may lack `docker`
+
+        return Container(settings.engine, words, values, role)
     try:
-        return Program(words, environment(values), settings.subject.directory, role)
+        return Process(words, environment(values), settings.subject.directory, role)
     except OSError as error:
         raise NotStarted(
             _(NOT_RUN[role]).format(command=words[0], error=error.strerror),
@@ -52,7 +69,7 @@ def await_ready(settings: Settings, program: Program) -> tuple[str, int]:
         found = READY.fullmatch(line.strip())
         if found:
             return found[1] or found[2], int(found[3])
-        other.append(line)
+        other = [*other, line][:LINES_SHOWN]
     ended = program.wait_end(END_S * settings.time_scale) if time.monotonic() < deadline else program.ended
     if ended is not None and ended.code == NOT_THERE:
         raise Unsupported(_("{who} ends with {code}: it does not have this").format(who=who, code=NOT_THERE))
@@ -60,7 +77,7 @@ def await_ready(settings: Settings, program: Program) -> tuple[str, int]:
         (_("{who} ended before it printed READY") if ended else _("{who} never printed READY")).format(who=who),
         expected=_("a line `READY host:port` on stdout [CON-05]"),
         actual=f"{ended or still_running(START_S * settings.time_scale)}; {_printed(other)}",
-        symptom=_start_symptom(program, bool(ended and ended.signal_name)),
+        symptom=_start_symptom(program, is_in_image=settings.engine is not None),
         last_words=program.stderr_since(),
     )
 
@@ -68,16 +85,23 @@ def await_ready(settings: Settings, program: Program) -> tuple[str, int]:
 def _printed(lines: list[str]) -> str:
     if not lines:
         return _("nothing came on stdout")
-    return _("on stdout came: {lines}").format(lines=" / ".join(lines[:3])[:300])
+    return _("on stdout came: {lines}").format(lines=" / ".join(lines)[:300])
 
 
-def _start_symptom(program: Program, crashed: bool) -> str:
+def _start_symptom(program: Program, is_in_image: bool) -> str:
     text = "\n".join(program.stderr_since()).lower()
-    if "address already in use" in text or "eaddrinuse" in text:
-        return "in-use"
-    if crashed or "traceback" in text or "segmentation" in text:
+    ended = program.ended
+    known = {**LAST_WORDS, **(LAST_WORDS_IN_IMAGE if is_in_image else {})}
+    for symptom, words in known.items():
+        if any(word in text for word in words):
+            return symptom
+    if is_in_image and ended is not None and ended.code in CANNOT_RUN:
+        return "entry-point"
+    if ended is not None and (symptom := ended_symptom(ended)):
+        return symptom
+    if "traceback" in text or "segmentation" in text:
         return "crash"
-    return "ready" if program.ended is None else "early-end"
+    return "ready" if ended is None else "early-end"
 
 
 def server_values(

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import socket
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from prosa_conformance.language import _
@@ -15,6 +19,30 @@ SUITE = PACKAGE / "suite"
 SPEC = Path(os.environ.get("PROSA_SPEC", PACKAGE.parents[1] / "spec"))
 FIRST_PORT = 20000
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+def all_in(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Everything that a program has made in its folder, however deep; no link is followed."""
+    folders = [str(folder)]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:  # gone meanwhile, or too deep
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                yield entry
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The regular files that a program has made; links are none, they may lead anywhere."""
+    return [Path(entry.path) for entry in all_in(folder) if entry.is_file(follow_symlinks=False)]
+
+
+def discard(path: Path) -> None:
+    """Take a file or folder of a program's away, whatever the program has made of it."""
+    try:
+        shutil.rmtree(path)
+    except (OSError, RecursionError):  # no folder, a link, or deeper than Python goes
+        subprocess.run(["rm", "-rf", "--", path], stderr=subprocess.DEVNULL, check=False)
 
 
 class Ports:

@@ -13,7 +13,7 @@ from prosa_conformance.codec_subject import Codec, CodecProcess
 from prosa_conformance.contract import NOT_THERE
 from prosa_conformance.language import _
 from prosa_conformance.launch import NotStarted
-from prosa_conformance.outcome import Failure, Unsupported, Violation
+from prosa_conformance.outcome import Failure, Inconclusive, Unsupported, Violation
 from prosa_conformance.scripted_server import ScriptedServer
 from prosa_conformance.server import Server, ServerProcess
 
@@ -27,6 +27,8 @@ def check(settings: Settings, roles: Sequence[str]) -> Failure | None:
             checks[role](case)
         except Unsupported:
             continue  # the tests will say so, one by one
+        except Inconclusive as trouble:
+            return Failure(str(trouble))
         except Violation as violation:
             failure = explain.explain(case, [], violation)
             failure.replay = ""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -18,8 +17,9 @@ from prosa_conformance.language import _
 from prosa_conformance.launch import await_ready, server_values, spawn
 from prosa_conformance.outcome import NotApplicable, Unsupported, Violation
 from prosa_conformance.peer import Peer, Room
+from prosa_conformance.places import discard
 from prosa_conformance.process import Ended, Program, end_symptom, still_running
-from prosa_conformance.queues import has_time_wait, open_descriptors
+from prosa_conformance.queues import has_time_wait
 from prosa_conformance.registry import FEATURES, TIMERS
 from prosa_conformance.transcript import Kind
 from prosa_conformance.transport import Way, open_socket
@@ -98,10 +98,12 @@ class ServerProcess:
             self.bridge_mark = self.bridge.program.stderr_mark
 
     def stop(self) -> None:
+        """End it, and take away what it has written."""
         if self.program is not None:
             self.program.end()
         if self.bridge is not None:
             self.bridge.end()
+            discard(self.data)
 
 
 class Server:
@@ -301,11 +303,11 @@ class Server:
         """Everything in its data folder is gone, the key as well."""
         self.case.transcript.add("the suite", Kind.PROGRAM, _("empties the server's data folder"))
         for path in self.process.data.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            discard(path)
 
     def descriptors(self) -> int:
         """How many its processes have open; 0 where nobody tells."""
-        return open_descriptors(self.program.pid)
+        return self.program.open_descriptors()
 
     def freeze(self) -> None:
         """SIGSTOP: its connections stay open, and nobody reads them."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prosa_conformance.contract import environment, load, parse_address, timers_text
+from prosa_conformance.contract import environment, image_names, load, parse_address, timers_text
 from prosa_conformance.outcome import UsageError
 
 GOOD = """
@@ -52,6 +52,8 @@ def test_words_are_split_without_a_shell(tmp_path: Path) -> None:
         ('features = ["speed"]', "features"),
         ('answers = "maybe"', "answers"),
         ("server = 3", "one string"),
+        ("client_image = 3", "one string"),
+        ("client_image = 'ada-client'", "either commands or images"),
         ("server = ''", "empty"),
         ("server = \"a 'b\"", "quotation"),
         ("name = 3", "name"),
@@ -65,6 +67,14 @@ def test_bad_file(tmp_path: Path, line: str, complaint: str) -> None:
     rest = [kept for kept in ('server = "s"', 'levels = ["L1"]') if not kept.startswith(key)]
     with pytest.raises(UsageError, match=complaint):
         load(written(tmp_path, "\n".join([*rest, line])))
+
+
+def test_images_in_the_place_of_commands(tmp_path: Path) -> None:
+    text = 'server_image = "ada-server"\nclient_image = "ada-client --nick {nick}"\nlevels = ["L1"]'
+    ada = load(written(tmp_path, text))
+    assert ada.has("server") and ada.has("client") and not ada.has("codec"), "only what the file names is there"
+    assert ada.words("client", {"nick": "ada"}) == ["ada-client", "--nick", "ada"], "an image, and its words"
+    assert image_names(ada.images) == ["ada-server", "ada-client"], "without the words"
 
 
 @pytest.mark.parametrize("text", ['levels = ["L1"]', 'server = "s"'])

@@ -13,6 +13,8 @@ SUBJECTS = (
     "--cmd 'python3 server.py' --client-cmd 'client --json'",
     "--cmd server --answers echo --features resume,audit",
     "--client-cmd client --features liveness",
+    "--image ada-server --client-image 'ada-client --json' --codec-image ada-codec",
+    "--image ada-server --answers echo --features audit",
     "--connect 127.0.0.1:65432 --answers echo",
     "--connect [::1]:65432 --answers echo --features audit",
 )

@@ -14,7 +14,16 @@ import pytest
 
 from prosa_conformance.case import Watched
 from prosa_conformance.outcome import Violation
-from prosa_conformance.process import Ended, Program
+from prosa_conformance.process import (
+    LINE_COST,
+    STDERR_KEPT,
+    STDERR_LINE_CAP,
+    STDOUT_KEPT,
+    Ended,
+    Lines,
+    Process,
+    Program,
+)
 
 WAIT_S = 20.0
 Start = Callable[[str], Program]
@@ -25,7 +34,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Program] = []
 
     def run(source: str) -> Program:
-        started.append(Program([sys.executable, "-u", "-c", source], os.environ, tmp_path))
+        started.append(Process([sys.executable, "-u", "-c", source], os.environ, tmp_path))
         return started[-1]
 
     yield run
@@ -41,6 +50,30 @@ def test_lines_come_whole_and_in_order(start: Start) -> None:
 def test_much_output_that_nobody_reads_does_not_block(start: Start) -> None:
     program = start("import sys\nfor _ in range(20000): print('x' * 100); print('y' * 100, file=sys.stderr)")
     assert program.wait_end(WAIT_S) == Ended(0), "both pipes are drained"
+
+
+def test_what_nobody_reads_is_kept_within_bounds(start: Start) -> None:
+    """Of a flood the first lines are kept, on stderr the last ones; a line without an end comes in pieces."""
+    source = "import os\nfor _ in range(60): os.write(1, b'x\\n' * 30000); os.write(2, b'y' * 120000)"
+    program = start(source)
+    assert program.wait_end(WAIT_S) == Ended(0), "both pipes are drained"
+    program.end()
+    kept = sum(1 for _ in iter(lambda: program.next_line(0), None))
+    assert 100_000 < kept <= STDOUT_KEPT // LINE_COST + 1, f"{kept} of 1.8 million lines are kept"
+    words = program.stderr_since()
+    assert len(words) == STDERR_KEPT, "the last ones"
+    assert {len(line) for line in words[:-1]} == {STDERR_LINE_CAP}, "pieces of one line"
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 100])
+def test_lines_however_they_come(step: int) -> None:
+    taken: list[str] = []
+    lines = Lines(taken.extend, 5)
+    octets = "one\n\ntwo and\r\nolá\nrest".encode()
+    for start in range(0, len(octets), step):
+        lines.feed(octets[start : start + step])
+    lines.finish()
+    assert taken == ["one", "", "two a", "nd", "olá", "rest"], "a long line in pieces of five octets"
 
 
 def test_stderr_since_a_mark(start: Start) -> None:

@@ -23,7 +23,7 @@ from prosa_conformance.dealer import Dealer  # noqa: E402
 from prosa_conformance.launch import await_ready  # noqa: E402
 from prosa_conformance.peer import Peer  # noqa: E402
 from prosa_conformance.places import Ports  # noqa: E402
-from prosa_conformance.process import Program  # noqa: E402
+from prosa_conformance.process import Process, Program  # noqa: E402
 from prosa_conformance.server import Server, ServerProcess  # noqa: E402
 
 WAIT_S = 30.0  # for a program of ours
@@ -73,7 +73,7 @@ def start(case: Case, server: Server, tmp_path: Path) -> Iterator[Start]:
     def run(*words: str, port: int = 0) -> Bridge:
         command = [str(PROGRAMS / "prosa-bridge"), "--port", str(port), "--server", server.target, *words]
         environment = {**os.environ, "PROSA_DATA": str(tmp_path / "feed")}
-        programs.append(Program(command, environment, tmp_path, "relay"))
+        programs.append(Process(command, environment, tmp_path, "relay"))
         return Bridge(case, programs[-1])
 
     yield run

@@ -7,11 +7,14 @@ import os
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+import isolated
 from engine import LABEL, ROOT, WAIT_S, Container, attempt, docker
+from isolated import Begun, Conform, build, run_suite
 from shared import build_images, engine_that_answers, pytest_sessionfinish  # noqa: F401
 
 USER = 4321  # somebody whom no image knows
@@ -76,3 +79,43 @@ def project(images: None, tmp_path: Path) -> Iterator[Project]:
     profiles = ("--profile", "flood", "--profile", "zmq")
     done = project.compose(*profiles, "down", "--volumes", "--remove-orphans", "--timeout", "5")
     assert done.returncode == 0, done.stdout
+
+
+# --- programs in images ---
+
+
+@pytest.fixture(scope="session")
+def suite_image(images: None) -> str:
+    return build(isolated.TESTER, "--file", ROOT / "docker" / "Dockerfile", "--target", "conformance")
+
+
+@pytest.fixture(scope="session")
+def server_image(images: None) -> str:
+    return build(isolated.SERVER, "--file", ROOT / "docker" / "Dockerfile", "--target", "server")
+
+
+@pytest.fixture(scope="session")
+def client_image(images: None) -> str:
+    return build(isolated.CLIENT, "--file", ROOT / "docker" / "Dockerfile", "--target", "client")
+
+
+@pytest.fixture
+def conform(tmp_path: Path, suite_image: str) -> Iterator[Conform]:
+    """conform("--image", "...") -> its exit code, its words, its report; afterwards nothing is left of it."""
+    yield partial(run_suite, tmp_path / "report")
+    assert not isolated.leftovers(), "the run has left something"
+
+
+@pytest.fixture
+def begin(tmp_path: Path, suite_image: str) -> Iterator[Callable[..., Begun]]:
+    """begin("--image", "...") -> a run that goes on."""
+    begun: list[Begun] = []
+
+    def start(*words: str) -> Begun:
+        begun.append(Begun(tmp_path / "report", words))
+        return begun[-1]
+
+    yield start
+    for one in begun:
+        one.process.kill()
+        one.process.wait()

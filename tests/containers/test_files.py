@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+TESTER = "conformance-image"
 
 # What docker-compose 1.29 does not know, or Compose v2 warns of.
 REFUSED_AT_TOP = {"name", "version", "include"}
@@ -48,7 +49,20 @@ def test_old_and_new_compose_know_every_key() -> None:
         assert extra <= {"condition"}, f"{name} depends_on: {extra}"
 
 
-@pytest.mark.parametrize("name", SERVICES)
+def test_the_tester_of_images_has_no_network_and_three_rights() -> None:
+    """Over the folders of the programs, which are other users'. It alone has the engine's socket."""
+    service = SERVICES[TESTER]
+    assert service["network_mode"] == "none"
+    assert service["cap_add"] == ["CHOWN", "DAC_OVERRIDE", "FOWNER"]
+    assert not {"networks", "privileged", "pid", "ipc"} & service.keys()
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    with_socket = {name for name, one in SERVICES.items() if "docker.sock" in str(one.get("volumes"))}
+    assert with_socket == {TESTER}
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name != TESTER])
 def test_a_service_has_no_more_than_it_needs(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True

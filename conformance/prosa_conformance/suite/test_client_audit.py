@@ -13,6 +13,7 @@ from prosa_conformance.clauses import clause
 from prosa_conformance.codec import Frame, field_value
 from prosa_conformance.fixtures import StartClient
 from prosa_conformance.outcome import NotApplicable
+from prosa_conformance.places import files_in
 from prosa_conformance.registry import FEATURES
 from prosa_conformance.scripted_server import ScriptedServer
 
@@ -47,8 +48,7 @@ def fork(chat: Chat, *evidence: Frame) -> None:
 def is_kept(folder: Path, octets: bytes) -> bool:
     """Whether a file holds these octets, as they are, in hexadecimal or in base64."""
     forms = [octets, octets.hex().encode(), octets.hex().upper().encode(), base64.b64encode(octets).rstrip(b"=")[:-1]]
-    files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
-    return any(form in content for form in forms for content in files)
+    return any(form in content for content in map(Path.read_bytes, files_in(folder)) for form in forms)
 
 
 def say_and_checkpoint(chat: Chat, text: str) -> None:

@@ -19,6 +19,7 @@ from prosa_conformance.codec import Frame, field_value
 from prosa_conformance.endpoint import Endpoint
 from prosa_conformance.fixtures import StartClient
 from prosa_conformance.outcome import NotApplicable, Violation
+from prosa_conformance.places import files_in
 from prosa_conformance.scripted_server import ScriptedServer
 
 NOT_BELOW_P = (crypto.P + 2).to_bytes(32, "little")
@@ -247,7 +248,7 @@ def test_key_file_is_private(scripted_server: ScriptedServer, start_client: Star
     finally:
         os.umask(mask)
     first.leave()
-    files = [path for path in first.client.data.rglob("*") if path.is_file()]
+    files = files_in(first.client.data)
     private = [path for path in files if stat.S_IMODE(path.stat().st_mode) == PRIVATE]
     data = first.client.case.settings.folder("private")
     for path in private:

@@ -13,6 +13,7 @@ from prosa_conformance.case import END_S, START_S, Case
 from prosa_conformance.clauses import clause
 from prosa_conformance.launch import READY, await_ready, server_values, spawn
 from prosa_conformance.outcome import NotApplicable, Violation
+from prosa_conformance.places import files_in
 from prosa_conformance.process import Ended, Program
 from prosa_conformance.server import Server
 
@@ -139,6 +140,6 @@ def test_key_is_kept_and_private(fresh_server: Server) -> None:
     fresh_server.kill()
     fresh_server.start_again()
     assert fresh_server.login("alice").server_key == before, "the server has another key after a restart"
-    files = [path for path in fresh_server.process.data.rglob("*") if path.is_file()]
+    files = files_in(fresh_server.process.data)
     private = [path for path in files if not stat.S_IMODE(path.stat().st_mode) & 0o077]
     assert private, f"none of the files in PROSA_DATA is for its owner alone: {[path.name for path in files]}"

@@ -12,7 +12,6 @@ from prosa_conformance.flood import connect_stalled, fill
 from prosa_conformance.language import _
 from prosa_conformance.outcome import NotApplicable, Violation
 from prosa_conformance.peer import Peer
-from prosa_conformance.queues import octets_held
 from prosa_conformance.server import GROUP_CREDIT, GROUP_WINDOW, Server
 
 NEVER_MS = 600_000
@@ -65,7 +64,7 @@ def check_growth(server: Server, connect: Callable[[Server, str], Peer], recv_wi
 
 
 def held(server: Server) -> int:
-    octets = octets_held(server.program.pid)
+    octets = server.program.octets_held()
     if octets is None:
         raise NotApplicable("this system does not tell how much memory a program holds")
     return octets

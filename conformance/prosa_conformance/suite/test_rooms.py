@@ -11,6 +11,7 @@ from prosa_conformance.codec import Frame
 from prosa_conformance.match import describe
 from prosa_conformance.outcome import NotApplicable, Violation
 from prosa_conformance.peer import Peer
+from prosa_conformance.places import files_in
 from prosa_conformance.registry import CODES
 from prosa_conformance.server import Server
 
@@ -112,8 +113,8 @@ def visit(server: Server, name: str) -> None:
 
 
 def files_of(server: Server) -> set[str]:
-    assert server.program.pid, "without a process of ours there is no folder to look into"
-    return {str(path.relative_to(server.process.data)) for path in server.process.data.rglob("*") if path.is_file()}
+    assert server.program, "without a process of ours there is no folder to look into"
+    return {str(path.relative_to(server.process.data)) for path in files_in(server.process.data)}
 
 
 @clause("MEM-06", quote="There MUST NOT be a MEMBER for `@host`", needs=["answers"])
