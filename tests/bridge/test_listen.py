@@ -19,7 +19,7 @@ from prosa_conformance import codec
 from prosa_conformance.case import Case, Watched
 from prosa_conformance.dealer import context
 from prosa_conformance.peer import Peer, Room, settle
-from prosa_conformance.process import Program
+from prosa_conformance.process import Process, Program
 from prosa_conformance.server import Server
 
 Listen = Callable[..., "Listener"]
@@ -60,7 +60,7 @@ def listen(case: Case, tmp_path: Path) -> Iterator[Listen]:
 
     def run(bridge: Bridge, endpoint: str, *words: str) -> Listener:
         command = [str(PROGRAMS / "prosa-listen"), "--bridge", bridge.target, "--feed", endpoint, *words]
-        programs.append(Program(command, {"PROSA_DATA": str(tmp_path / "listener")}, tmp_path))
+        programs.append(Process(command, {"PROSA_DATA": str(tmp_path / "listener")}, tmp_path))
         return Listener(programs[-1], case.watch(programs[-1]))
 
     yield run
