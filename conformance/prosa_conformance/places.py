@@ -40,8 +40,11 @@ def files_in(folder: Path) -> list[Path]:
 def discard(path: Path) -> None:
     """Take a file or folder of a program's away, whatever the program has made of it."""
     try:
-        shutil.rmtree(path)
-    except (OSError, RecursionError):  # no folder, a link, or deeper than Python goes
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:  # rmtree would open a pipe, and wait
+            path.unlink(missing_ok=True)
+    except (OSError, RecursionError):  # deeper than Python goes
         subprocess.run(["rm", "-rf", "--", path], stderr=subprocess.DEVNULL, check=False)
 
 
