@@ -101,8 +101,12 @@ static int start_threads(struct verifier *verifier, size_t count)
     sigfillset(&all);
     int problem = -pthread_sigmask(SIG_SETMASK, &all, &before);
     while (problem == 0 && verifier->thread_count < count) {
-        problem = -pthread_create(&verifier->threads[verifier->thread_count], NULL, work, verifier);
-        verifier->thread_count += problem == 0 ? 1 : 0;
+        pthread_t *thread = &verifier->threads[verifier->thread_count];
+        problem = -pthread_create(thread, NULL, work, verifier);
+        if (problem == 0) {
+            verifier->thread_count++;
+            (void)pthread_setname_np(*thread, "verifier"); /* for top, perf and bench/load/watch.c */
+        }
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return problem;

@@ -3,8 +3,8 @@
  * tally: how long each of many things took, and what half, nearly all and all of them took at most.
  * It refuses to estimate: every time is kept, four octets each, so that a percentile is exact.
  */
-#ifndef LOAD_TALLY_H
-#define LOAD_TALLY_H
+#ifndef BENCH_TALLY_H
+#define BENCH_TALLY_H
 
 #include <prosa/bytes.h>
 

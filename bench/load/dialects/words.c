@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include "words.h"
+
+#include <stdio.h>
+
+#define END_SIZE  2u /* "\r\n" */
+#define SHOW_SIZE 80
+
+size_t words_line(struct prosa_bytes octets)
+{
+    const uint8_t *end = octets.size > 0 ? memchr(octets.at, '\n', octets.size) : NULL;
+    return end != NULL ? (size_t)(end - octets.at) + 1 : 0;
+}
+
+bool words_begin(struct prosa_bytes octets, const char *text)
+{
+    const size_t size = strlen(text);
+    return octets.size >= size && memcmp(octets.at, text, size) == 0;
+}
+
+bool words_say(struct member *member, const char *text)
+{
+    return member_say(member, text, strlen(text));
+}
+
+size_t words_write(struct member *member, const char *before, uint32_t index, uint8_t *out, size_t cap)
+{
+    const struct plan *plan = member->load->plan;
+    const size_t size = strlen(before);
+    if (cap < size + plan->body_size + END_SIZE) {
+        return 0;
+    }
+    memcpy(out, before, size);
+    body_write((struct body){plan->run, (uint16_t)member->writer, index}, out + size, plan->body_size);
+    memcpy(out + size + plan->body_size, "\r\n", END_SIZE);
+    return size + plan->body_size + END_SIZE;
+}
+
+size_t words_broken(struct member *member, struct prosa_bytes line)
+{
+    char why[SHOW_SIZE + 32];
+    char words[SHOW_SIZE];
+    size_t size = 0;
+    for (; size < line.size && size < sizeof words - 1; size++) {
+        words[size] = (char)(line.at[size] >= ' ' && line.at[size] < 0x7F ? line.at[size] : '.');
+    }
+    words[size] = '\0';
+    snprintf(why, sizeof why, "the server said: %s", words);
+    (void)member_lose(member, why);
+    return DIALECT_BROKEN;
+}
+
+size_t words_show(struct member *member, struct prosa_bytes octets, size_t size)
+{
+    struct body body;
+    if (octets.size < size + END_SIZE) {
+        return 0;
+    }
+    if (memcmp(octets.at + size, "\r\n", END_SIZE) != 0) {
+        return words_broken(member, octets);
+    }
+    (void)load_shown(member, prosa_bytes(octets.at, size), prosa_bytes(NULL, 0), &body);
+    return size + END_SIZE;
+}
