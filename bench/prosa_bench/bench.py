@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""A run: scenarios, each with its subjects, pass after pass; what cannot be measured says why."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prosa_bench.child import CannotMeasure, running
+from prosa_bench.figures import Figure, Key, Measure, Pass, figure
+from prosa_bench.generator import Options
+from prosa_bench.machine import Processors
+from prosa_bench.sizes import Sizes
+from prosa_bench.subjects import Place, Subject
+from prosa_conformance.places import Ports
+
+
+@dataclass(frozen=True)
+class Served:
+    """A subject that runs, and how to put load on it."""
+
+    subject: Subject
+    pid: int
+    port: int
+    folder: Path
+    load: Options
+    unwatched: Options  # for a second generator: the first one's readings of the server stay its own
+
+
+@dataclass
+class Bench:
+    root: Path
+    programs: Path  # build/default
+    sizes: Sizes
+    processors: Processors
+    ports: Ports
+    figures: dict[Key, Figure] = field(default_factory=dict)
+
+    def program(self, name: str) -> Path:
+        return self.programs / "bench" / name
+
+    @contextlib.contextmanager
+    def serving(self, subject: Subject) -> Iterator[Served]:
+        with tempfile.TemporaryDirectory(prefix="prosa-bench-") as name:
+            folder = Path(name)
+            place = Place(self.programs, folder, (self.ports.take()[1], self.ports.take()[1]))
+            with running(subject.start(place), self.processors.server(subject.cores), folder) as pid:
+                program = self.program("load")
+                load = Options(program, subject.dialect, *place.ports, self.processors.load, pid)
+                if subject.dialect != "zmtp":  # which has a port for writers
+                    load = Options(program, subject.dialect, place.port, place.port, self.processors.load, pid)
+                unwatched = Options(load.program, load.dialect, load.port, load.entrance, load.processors)
+                yield Served(subject, pid, place.port, folder, load, unwatched)
+
+    def run(self, scenario: Scenario) -> None:
+        """All passes of one before the next, subject by subject within a pass: a slow minute is everybody's."""
+        passes: dict[Key, list[Pass]] = {}
+        missing = {subject.name: subject.lacks() for subject in scenario.subjects(self.sizes)}
+        for number in range(self.sizes.passes):
+            for subject in scenario.subjects(self.sizes):
+                if missing[subject.name]:
+                    continue
+                tell(f"{scenario.name}: {subject.name}, pass {number + 1} of {self.sizes.passes}")
+                try:
+                    for measure, one in scenario.run(self, subject).items():
+                        passes.setdefault(Key(scenario.name, measure, subject.name), []).append(one)
+                except CannotMeasure as why:
+                    missing[subject.name] = str(why)
+        for subject in scenario.subjects(self.sizes):
+            for measure in scenario.measures:
+                key = Key(scenario.name, measure.name, subject.name)
+                done = [] if missing[subject.name] else passes.get(key, [])
+                why = missing[subject.name]
+                if done or why:
+                    self.figures[key] = figure(key, measure, done, why)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`run` gives a pass of each measure that this subject has."""
+
+    name: str
+    words: str
+    measures: Sequence[Measure]
+    subjects: Callable[[Sizes], Sequence[Subject]]
+    run: Callable[[Bench, Subject], Mapping[str, Pass]]
+
+
+def of(*subjects: Subject) -> Callable[[Sizes], Sequence[Subject]]:
+    """The same ones in every size."""
+    return lambda sizes: subjects
+
+
+def tell(line: str) -> None:
+    """What is done now; it stands in one place where that is possible."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+    else:
+        print(line, file=sys.stderr, flush=True)
