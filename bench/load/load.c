@@ -268,7 +268,9 @@ void load_speak(struct load *load, struct speech *speech)
         }
         turn -= sent;
     }
-    member->is_blocked = speech->sent < end; /* the others have their turn first */
+    if (speech->sent < end) {
+        member_hold(member); /* the others have their turn first */
+    }
 }
 
 void load_speak_all(struct load *load)

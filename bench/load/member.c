@@ -104,6 +104,12 @@ bool member_say(struct member *member, const void *at, size_t size)
     return append(&member->out, at, size) || member_lose(member, "no memory");
 }
 
+void member_hold(struct member *member)
+{
+    member->is_blocked = true;
+    set_interest(member);
+}
+
 size_t member_send(struct member *member, const uint8_t *at, size_t size)
 {
     const ssize_t n = net_send(member->source.fd, prosa_bytes(at, size));
@@ -111,8 +117,7 @@ size_t member_send(struct member *member, const uint8_t *at, size_t size)
     if (n < 0 && n != -EAGAIN && n != -EINTR) {
         member->is_blocked = false; /* its last words may wait to be read */
     } else if (sent < size) {
-        member->is_blocked = true;
-        set_interest(member);
+        member_hold(member);
     }
     return sent;
 }

@@ -63,6 +63,9 @@ bool member_say(struct member *member, const void *at, size_t size);
 /* True: all is out. Messages of a writer are not among it. */
 bool member_flush(struct member *member);
 
+/* Nothing more is sent until the socket is writable, as it may be at once. */
+void member_hold(struct member *member);
+
 /* Sends octets that are kept elsewhere; how many went out. */
 size_t member_send(struct member *member, const uint8_t *at, size_t size);
 

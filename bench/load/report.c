@@ -96,15 +96,15 @@ static void print_faults(const struct load *load, const uint64_t *said)
            load->plan->over > 0 ? 0 : load->gone);
 }
 
-/* The one that all writers had: what was asked for, or less where a server grants less. */
-static uint32_t window_of(const struct load *load)
+/* The least window that a writer had, where the server grants less than was asked for; else 0. */
+static uint32_t granted_of(const struct load *load)
 {
     uint32_t window = load->plan->window;
     for (uint32_t i = 0; i < load->plan->writers; i++) {
         const uint32_t granted = load->speeches[i].granted;
         window = granted > 0 && granted < window ? granted : window;
     }
-    return window;
+    return window < load->plan->window ? window : 0;
 }
 
 void report_done(struct load *load, const struct span *span, uint64_t end_ns)
@@ -114,17 +114,17 @@ void report_done(struct load *load, const struct span *span, uint64_t end_ns)
     const double seconds = end_ns > began_ns ? (double)(end_ns - began_ns) / NS_A_SECOND : 0;
     const struct tally_summary each = tally_sum(&load->judge.times);
     uint64_t posts;
-    const uint32_t window = window_of(load);
+    const uint32_t granted = granted_of(load);
     uint64_t *said = count_said(load, &posts);
     if (said == NULL) {
         report_failed("no memory");
         return;
     }
-    printf("{\"event\": \"done\", \"run\": %" PRIu32 ", \"window\": %" PRIu32 ", \"members\": %" PRIu32
+    printf("{\"event\": \"done\", \"run\": %" PRIu32 ", \"granted\": %" PRIu32 ", \"members\": %" PRIu32
            ", \"seconds\": %.6f"
            ", \"posts\": %" PRIu64 ", \"deliveries\": %" PRIu64 ", \"foreign\": %" PRIu64
            ", \"verified\": %" PRIu64 ", \"returned\": %" PRIu32 ", \"cut\": %" PRIu32,
-           judge->run, window, load->member_count, seconds, posts, judge->deliveries, judge->foreign,
+           judge->run, granted, load->member_count, seconds, posts, judge->deliveries, judge->foreign,
            load->verified, load->returned, load->cut);
     print_each(&each);
     print_faults(load, said);

@@ -14,10 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "conformance")]
-
-from prosa_bench import goals, machine, results, sizes, table
+from prosa_bench import goals, machine, results, sizes, subjects, table
 from prosa_bench.bench import Bench, Scenario, tell
 from prosa_bench.catalog import BY_NAME, SCENARIOS
 from prosa_bench.child import raise_descriptors
@@ -25,6 +22,7 @@ from prosa_bench.figures import Figure
 from prosa_conformance import interruption
 from prosa_conformance.places import Ports
 
+ROOT = Path(__file__).resolve().parents[2]
 EXIT_GOOD, EXIT_USAGE, EXIT_FAULTY = 0, 2, 4
 
 
@@ -63,11 +61,8 @@ def measure(bench: Bench, scenarios: Sequence[Scenario]) -> None:
 
 
 def is_faulty(figure: Figure) -> bool:
-    """Of this tree; what peers lose is shown, and theirs."""
-    return bool(figure.faults) and figure.key.subject in ("relay", "verifying relay", *OURS)
-
-
-OURS = ("prosa", "prosa, 2 cores", "prosa, durable", "prosa, durable, 2 cores")
+    """And of this tree: what peers lose is shown, and theirs."""
+    return bool(figure.faults) and figure.key.subject not in {peer.name for peer in subjects.PEERS}
 
 
 def main(argv: Sequence[str]) -> int:

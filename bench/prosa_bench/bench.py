@@ -49,10 +49,8 @@ class Bench:
             folder = Path(name)
             place = Place(self.programs, folder, (self.ports.take()[1], self.ports.take()[1]))
             with running(subject.start(place), self.processors.server(subject.cores), folder) as pid:
-                program = self.program("load")
-                load = Options(program, subject.dialect, *place.ports, self.processors.load, pid)
-                if subject.dialect != "zmtp":  # which has a port for writers
-                    load = Options(program, subject.dialect, place.port, place.port, self.processors.load, pid)
+                entrance = place.ports[1] if subject.dialect == "zmtp" else place.port  # where writers go
+                load = Options(self.program("load"), subject.dialect, place.port, entrance, self.processors.load, pid)
                 unwatched = Options(load.program, load.dialect, load.port, load.entrance, load.processors)
                 yield Served(subject, pid, place.port, folder, load, unwatched)
 

@@ -47,7 +47,7 @@ def run_latency(bench: Bench, subject: Subject) -> Mapping[str, Pass]:
 
 def under_flood(bench: Bench, served: Served, flooders: int, over: int) -> tuple[Event, Event, bool]:
     """What the calm and the flood tell, and whether the flood went on as long as the calm spoke."""
-    signed = bench.sizes.flood_posts if over == 0 else min(bench.sizes.flood_posts, OVER_POSTS)
+    signed = bench.sizes.flood_posts if over == 0 else OVER_POSTS
     posts = (signed if served.subject is subjects.PROSA else REPEATED) // flooders
     words = served.load.words(
         "flood", source="f", readers=flooders, writers=flooders, stalled=1, window=WINDOW, over=over, posts=posts,
@@ -67,7 +67,8 @@ def run_flood(flooders: int, over: int) -> Callable[[Bench, Subject], Mapping[st
             before = speak(served.load, bench.sizes.calm_s)
             during, flood, lasted = under_flood(bench, served, flooders, over)
         note = f"{flood['posts'] / flood['seconds']:,.0f} flood posts/s"
-        note += f", sent away {flood['returned']} times" if flood["returned"] else ""
+        if flood["returned"]:
+            note = f"sent away {flood['returned']} times"
         note += "" if lasted else "; the flood was over before the calm was"
         peak = Pass.of(flood["server"]["peak_rss"], flood, "the reader that never reads was ended" * flood["cut"])
         calm = percentile(during, "p99", note)

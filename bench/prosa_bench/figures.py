@@ -57,7 +57,7 @@ class Pass:
     load: Side | None = None
     faults: Mapping[str, int] = field(default_factory=dict)
     generator_was_busy: bool = False
-    window: int | None = None
+    granted: int = 0  # window, where the server grants less than the scenario asks for
     note: str = ""
 
     @classmethod
@@ -70,7 +70,7 @@ class Pass:
             load,
             faults_of(event),
             seconds > 0 and load.cpu_s / seconds >= BUSY,
-            event.get("window"),
+            event.get("granted", 0),
             note,
         )
 

@@ -80,7 +80,8 @@ class Load:
     def _last_words(self) -> str:
         assert self._process.stderr is not None
         code = self._process.wait()
-        return f"the generator ended with {code}: {' '.join(self._process.stderr.read().decode(errors='replace').split())}"
+        words = self._process.stderr.read().decode(errors="replace").split()
+        return f"the generator ended with {code}: {' '.join(words)}"
 
     def has_said_more(self) -> bool:
         return bool(self._read) or bool(self._selector.select(0))

@@ -29,7 +29,7 @@ WHOLE = ("whole server suite", ())
 
 FULL = Sizes("full", 3, 0.8, 100, 2.0, 2.0, 80_000, 10_000, 5, 3_000, 100_000, 40, 300, (L1, WHOLE))
 QUICK = Sizes("quick", 1, 0.1, 100, 0.5, 0.4, 20_000, 1_000, 3, 300, 10_000, 10, 50, (L1,))
-TINY = Sizes("tiny", 1, 0.001, 4, 0.05, 0.05, 300, 20, 2, 20, 200, 2, 2, (("L1", ("--only", "WIRE-01")),))
+TINY = Sizes("tiny", 1, 0.001, 4, 0.05, 0.05, 300, 20, 2, 20, 200, 2, 2, (("L1", ("--only", "FLOW-25")),))
 
 ALL = {sizes.name: sizes for sizes in (FULL, QUICK, TINY)}
 

@@ -41,8 +41,8 @@ def marks(figure: Figure) -> list[str]:
     words = [f"FAULTY: {', '.join(words)}"] if words else []
     if figure.median.generator_was_busy:
         words.append("busy")
-    if figure.median.window is not None and figure.median.window not in (1, 256):
-        words.append(f"window {figure.median.window}")
+    if figure.median.granted:
+        words.append(f"window {figure.median.granted}")
     return [*words, figure.median.note] if figure.median.note else words
 
 
