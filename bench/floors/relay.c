@@ -24,10 +24,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define READ_SIZE   (256u * 1024)
-#define FRAME_MAX   (64u * 1024)
-#define SHARED_SIZE (8u * 1024 * 1024) /* octets of the shared buffer; a power of two */
-#define TURN_SIZE   (2u * 1024 * 1024) /* octets that are shared at most before they are written */
+#define READ_SIZE   262144u
+#define FRAME_MAX   65536u
+#define SHARED_SIZE 8388608u /* octets of the shared buffer; a power of two */
+#define TURN_SIZE   2097152u /* octets that are shared at most before they are written */
 
 struct client {
     struct loop_source source;

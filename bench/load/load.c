@@ -9,7 +9,7 @@
 
 #define JOINS_AT_ONCE 256u
 #define PROBE_MS      10u
-#define TURN_SIZE     (128u * 1024) /* octets that one writer sends before others have a turn */
+#define TURN_SIZE     131072u /* octets that one writer sends before others have a turn */
 
 bool load_fail(struct load *load, const char *who, const char *why)
 {

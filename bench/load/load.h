@@ -15,7 +15,7 @@
 
 #include <netinet/in.h>
 
-#define LOAD_READ_SIZE (256u * 1024) /* octets that one read takes at most */
+#define LOAD_READ_SIZE 262144u /* octets that one read takes at most */
 
 /* What is asked for. */
 struct plan {

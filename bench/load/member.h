@@ -8,8 +8,8 @@
 
 #include "loop.h"
 
-#define MEMBER_REST_MAX  (64u * 1024) /* octets of a message that is not whole yet */
-#define MEMBER_NICK_SIZE 13           /* with its final zero octet */
+#define MEMBER_REST_MAX  65536u /* octets of a message that is not whole yet */
+#define MEMBER_NICK_SIZE 13     /* with its final zero octet */
 #define MEMBER_NOBODY    UINT32_MAX
 
 enum member_stage {

@@ -57,6 +57,7 @@ class Bench:
     def run(self, scenario: Scenario) -> None:
         """All passes of one before the next, subject by subject within a pass: a slow minute is everybody's."""
         passes: dict[Key, list[Pass]] = {}
+        reasons: dict[Key, str] = {}
         missing = {subject.name: subject.lacks() for subject in scenario.subjects(self.sizes)}
         for number in range(self.sizes.passes):
             for subject in scenario.subjects(self.sizes):
@@ -65,27 +66,31 @@ class Bench:
                 tell(f"{scenario.name}: {subject.name}, pass {number + 1} of {self.sizes.passes}")
                 try:
                     for measure, one in scenario.run(self, subject).items():
-                        passes.setdefault(Key(scenario.name, measure, subject.name), []).append(one)
+                        key = Key(scenario.name, measure, subject.name)
+                        if isinstance(one, str):
+                            reasons[key] = one
+                        else:
+                            passes.setdefault(key, []).append(one)
                 except CannotMeasure as why:
                     missing[subject.name] = str(why)
         for subject in scenario.subjects(self.sizes):
             for measure in scenario.measures:
                 key = Key(scenario.name, measure.name, subject.name)
                 done = [] if missing[subject.name] else passes.get(key, [])
-                why = missing[subject.name]
+                why = missing[subject.name] or reasons.get(key, "")
                 if done or why:
                     self.figures[key] = figure(key, measure, done, why)
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """`run` gives a pass of each measure that this subject has."""
+    """`run` gives a pass of each measure that this subject has, or why it cannot be measured."""
 
     name: str
     words: str
     measures: Sequence[Measure]
     subjects: Callable[[Sizes], Sequence[Subject]]
-    run: Callable[[Bench, Subject], Mapping[str, Pass]]
+    run: Callable[[Bench, Subject], Mapping[str, Pass | str]]
 
 
 def of(*subjects: Subject) -> Callable[[Sizes], Sequence[Subject]]:

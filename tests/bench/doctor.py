@@ -104,7 +104,7 @@ async def doctored(port: int, treatment: Treatment) -> AsyncIterator[int]:
             asyncio.ensure_future(pass_on(reader, up_writer)),
             asyncio.ensure_future(treat(up_reader, writer, mine)),
         }
-        done, rest = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        _, rest = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         for way in rest:
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)

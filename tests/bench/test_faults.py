@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from conftest import BUILD
-from doctor import Swap, Treatment, alter, cut, double, doctored, lose, nothing
+from doctor import Swap, Treatment, alter, cut, doctored, double, lose, nothing
 from prosa_bench.child import running
 from prosa_bench.subjects import PROSA, VERIFYING, Place, Subject
 from prosa_conformance.places import Ports
@@ -23,7 +23,7 @@ from prosa_conformance.places import Ports
 READERS, WRITERS, POSTS = 3, 2, 20
 SECONDS = 60
 
-# What must be told of each, and for how many messages at least.
+# How the stream is treated, and which fault must be told of.
 FAULTS: dict[str, tuple[Callable[[], Treatment], str]] = {
     "lost": (lambda: lose, "lost"),
     "doubled": (lambda: double, "doubled"),
@@ -41,7 +41,8 @@ def listen(subject: Subject, treatment: Treatment, writers: int = WRITERS) -> di
             words = ["--dialect", subject.dialect, "--server", f"127.0.0.1:{front}", "--patience", "1"]
             words += ["--readers", str(READERS), "--writers", str(writers), "--posts", str(POSTS)]
             words += ["--at-once", "1", "--window", "4", "stream"]
-            load = await asyncio.create_subprocess_exec(BUILD / "bench" / "load", *words, stdout=asyncio.subprocess.PIPE)
+            program, pipe = BUILD / "bench" / "load", asyncio.subprocess.PIPE
+            load = await asyncio.create_subprocess_exec(program, *words, stdout=pipe)
             output, _ = await load.communicate()
         assert load.returncode == 0, output.decode()
         done: dict[str, Any] = json.loads(output.splitlines()[-1])

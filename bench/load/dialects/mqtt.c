@@ -25,10 +25,10 @@ static size_t write_header(uint8_t *out, uint8_t type, size_t length)
 
 static size_t write_text(uint8_t *out, const char *text)
 {
-    const size_t size = strlen(text);
-    prosa_store_u16(out, (uint16_t)size);
-    memcpy(out + 2, text, size);
-    return 2 + size;
+    const struct prosa_bytes octets = prosa_bytes_of_string(text);
+    prosa_store_u16(out, (uint16_t)octets.size);
+    memcpy(out + 2, octets.at, octets.size);
+    return 2 + octets.size;
 }
 
 static bool greet(struct member *member)

@@ -26,14 +26,16 @@ bool words_say(struct member *member, const char *text)
 size_t words_write(struct member *member, const char *before, uint32_t index, uint8_t *out, size_t cap)
 {
     const struct plan *plan = member->load->plan;
-    const size_t size = strlen(before);
-    if (cap < size + plan->body_size + END_SIZE) {
+    const struct prosa_bytes head = prosa_bytes_of_string(before);
+    const size_t size = head.size + plan->body_size;
+    if (cap < size + END_SIZE) {
         return 0;
     }
-    memcpy(out, before, size);
-    body_write((struct body){plan->run, (uint16_t)member->writer, index}, out + size, plan->body_size);
-    memcpy(out + size + plan->body_size, "\r\n", END_SIZE);
-    return size + plan->body_size + END_SIZE;
+    memcpy(out, head.at, head.size);
+    body_write((struct body){plan->run, (uint16_t)member->writer, index}, out + head.size, plan->body_size);
+    out[size] = '\r';
+    out[size + 1] = '\n';
+    return size + END_SIZE;
 }
 
 size_t words_broken(struct member *member, struct prosa_bytes line)
