@@ -65,8 +65,7 @@ def suites(sizes: Sizes) -> Sequence[Subject]:
 
 def run_suite(bench: Bench, subject: Subject) -> Mapping[str, Pass]:
     words = [sys.executable, "-m", "prosa_conformance", "--cmd", str(bench.programs / "bin" / "prosa-server")]
-    words += ["--features", "liveness,resume,audit", *dict(bench.sizes.suites)[subject.name]]
-    words += [] if "--level" in words or "--only" in words else ["--level", "L4"]
+    words += dict(bench.sizes.suites)[subject.name]
     env = {**os.environ, "PYTHONPATH": str(bench.root / "conformance")}
     with tempfile.TemporaryDirectory(prefix="prosa-bench-") as folder:
         start = time.monotonic()

@@ -25,7 +25,7 @@ class Sizes:
 
 
 L1 = ("L1", ("--level", "L1"))
-WHOLE = ("whole server suite", ())
+WHOLE = ("whole server suite", ("--level", "L4", "--features", "liveness,resume,audit"))
 
 FULL = Sizes("full", 3, 0.8, 100, 2.0, 2.0, 80_000, 10_000, 5, 3_000, 100_000, 40, 300, (L1, WHOLE))
 QUICK = Sizes("quick", 1, 0.1, 100, 0.5, 0.4, 20_000, 1_000, 3, 300, 10_000, 10, 50, (L1,))
