@@ -59,11 +59,12 @@ class Bench:
         passes: dict[Key, list[Pass]] = {}
         reasons: dict[Key, str] = {}
         missing = {subject.name: subject.lacks() for subject in scenario.subjects(self.sizes)}
-        for number in range(self.sizes.passes):
+        count = 1 if scenario.is_long else self.sizes.passes
+        for number in range(count):
             for subject in scenario.subjects(self.sizes):
                 if missing[subject.name]:
                     continue
-                tell(f"{scenario.name}: {subject.name}, pass {number + 1} of {self.sizes.passes}")
+                tell(f"{scenario.name}: {subject.name}, pass {number + 1} of {count}")
                 try:
                     for measure, one in scenario.run(self, subject).items():
                         key = Key(scenario.name, measure, subject.name)
@@ -91,6 +92,7 @@ class Scenario:
     measures: Sequence[Measure]
     subjects: Callable[[Sizes], Sequence[Subject]]
     run: Callable[[Bench, Subject], Mapping[str, Pass | str]]
+    is_long: bool = False  # it has one pass in any size
 
 
 def of(*subjects: Subject) -> Callable[[Sizes], Sequence[Subject]]:

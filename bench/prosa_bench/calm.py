@@ -18,7 +18,6 @@ OVER = 100  # windows beyond its credit, that one flooder goes
 FULL = 10  # flooders at full credit
 WINDOW = 64
 LONGEST_FLOOD_S = 60
-OVER_POSTS = 20_000  # whoever is sent away again and again gets no further
 REPEATED = 1_000  # messages that are said again and again, where a protocol does not number them
 
 P50 = Measure("p50_us", "us", "to the last member, half of the messages at most", more_is_better=False)
@@ -47,8 +46,7 @@ def run_latency(bench: Bench, subject: Subject) -> Mapping[str, Pass]:
 
 def under_flood(bench: Bench, served: Served, flooders: int, over: int) -> tuple[Event, Event, bool]:
     """What the calm and the flood tell, and whether the flood went on as long as the calm spoke."""
-    signed = bench.sizes.flood_posts if over == 0 else OVER_POSTS
-    posts = (signed if served.subject is subjects.PROSA else REPEATED) // flooders
+    posts = (bench.sizes.flood_posts if served.subject is subjects.PROSA else REPEATED) // flooders
     words = served.load.words(
         "flood", source="f", readers=flooders, writers=flooders, stalled=1, window=WINDOW, over=over, posts=posts,
         seconds=LONGEST_FLOOD_S, pauses=True, recv_window=65535,

@@ -77,6 +77,7 @@ SCENARIOS = (
         (IDLE, KERNEL, TO_LAST),
         of(*subjects.ALL),
         run_crowd,
+        is_long=True,
     ),
     Scenario(
         "handshakes",

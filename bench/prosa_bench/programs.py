@@ -87,5 +87,5 @@ SCENARIOS = (
         of(CLIENT, BARE),
         run_start,
     ),
-    Scenario("suite", "the conformance suite on the reference server", (SECONDS,), suites, run_suite),
+    Scenario("suite", "the conformance suite on the reference server", (SECONDS,), suites, run_suite, is_long=True),
 )
