@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,12 +16,16 @@ import jsonschema
 import pytest
 
 from conftest import BUILD, ROOT
-from prosa_bench import goals, sizes
+from prosa_bench import goals, sizes, subjects, table
+from prosa_bench.bench import Bench, Scenario, of
 from prosa_bench.catalog import SCENARIOS
 from prosa_bench.crowds import BROADCASTS
 from prosa_bench.figures import Figure, Key, Pass
+from prosa_bench.machine import Processors
 from prosa_bench.plot import draw
+from prosa_bench.rates import POSTS
 from prosa_bench.results import SCHEMA
+from prosa_conformance.places import Ports
 
 SECONDS = 600
 
@@ -142,6 +147,22 @@ def test_names_are_escaped_in_the_plot() -> None:
     scenario = SCENARIOS[0]
     key = Key(scenario.name, scenario.measures[0].name, "a<b&c")
     ElementTree.fromstring(draw("x", [scenario], {key: figure(key, 3.0)}, {}))
+
+
+def test_who_is_not_installed_stands_in_the_table() -> None:
+    absent = replace(subjects.REDIS, program="no-such-program")
+    scenario = Scenario("s", "w", (POSTS,), of(absent), lambda bench, subject: pytest.fail("it was started"))
+    run = Bench(ROOT, BUILD, sizes.TINY, Processors((0,)), Ports(1))
+    run.run(scenario)
+    assert any("not measured: not installed" in line for line in table.lines([scenario], run.figures, []))
+
+
+def test_one_processor_is_for_both() -> None:
+    one, two = Processors((3,)), Processors((3, 5))
+    assert one.is_shared
+    assert one.load == one.server() == (3,)
+    assert not two.is_shared
+    assert (two.server(), two.load, two.server(2)) == ((3,), (5,), (3, 5))
 
 
 def test_an_unknown_scenario_is_refused() -> None:
