@@ -143,7 +143,7 @@ static bool read_numbers(const struct reading *reading, struct plan *plan)
         {RATE, 0, 1000000, &plan->rate},
         {OVER, 0, 100000, &plan->over},
         {PATIENCE, 1, 600, &plan->patience_s},
-        {AT_ONCE, 1, 64, &plan->at_once},
+        {AT_ONCE, 1, 4096, &plan->at_once},
         {SECONDS, 0, 3600, &plan->seconds},
         {WATCH, 0, INT32_MAX, &watched},
     };

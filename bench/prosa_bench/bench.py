@@ -7,7 +7,7 @@ import contextlib
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from prosa_bench.child import CannotMeasure, running
@@ -50,8 +50,10 @@ class Bench:
             place = Place(self.programs, folder, (self.ports.take()[1], self.ports.take()[1]))
             with running(subject.start(place), self.processors.server(subject.cores), folder) as pid:
                 entrance = place.ports[1] if subject.dialect == "zmtp" else place.port  # where writers go
-                load = Options(self.program("load"), subject.dialect, place.port, entrance, self.processors.load, pid)
-                unwatched = Options(load.program, load.dialect, load.port, load.entrance, load.processors)
+                unwatched = Options(
+                    self.program("load"), subject.dialect, place.port, entrance, self.processors.load, subject.at_once
+                )
+                load = replace(unwatched, watch=pid)
                 yield Served(subject, pid, place.port, folder, load, unwatched)
 
     def run(self, scenario: Scenario) -> None:

@@ -32,12 +32,13 @@ class Options:
     port: int
     entrance: int
     processors: tuple[int, ...]
+    at_once: int
     watch: int = 0
 
     def words(self, course: str, **settings: object) -> list[str]:
         words = [str(self.program), "--dialect", self.dialect, "--server", f"127.0.0.1:{self.port}"]
         words += ["--entrance", f"127.0.0.1:{self.entrance}"]
-        for name, value in {"watch": self.watch, **settings}.items():
+        for name, value in {"watch": self.watch, "at_once": self.at_once, **settings}.items():
             flag = f"--{name.replace('_', '-')}"
             words += [flag] if value is True else [flag, str(value)]
         return pinned(self.processors, [*words, course])

@@ -46,6 +46,7 @@ class Subject:
     package: str = ""  # where it comes from; "" when it is of this tree
     program: str = ""
     cores: int = 1
+    at_once: int = 24  # members that may arrive at a time; PROSA/1 has 64 places for strangers
 
     def lacks(self) -> str:
         """Why it cannot be measured; empty when it can."""
@@ -158,7 +159,10 @@ REDIS = Subject("redis", "redis", 4_000_000, redis, package="redis-server", prog
 NATS = Subject("nats", "nats", 4_000_000, nats, package="nats-server", program="nats-server")
 MOSQUITTO = Subject("mosquitto", "mqtt", 120_000, mosquitto, package="mosquitto", program="mosquitto")
 NGIRCD = Subject("ngircd", "irc", 700_000, ngircd, package="ngircd", program="ngircd")
-INSPIRCD = Subject("inspircd", "irc", 3_000_000, inspircd, package="inspircd", program="inspircd")
+# It greets whoever has come once a second.
+INSPIRCD = Subject(
+    "inspircd", "irc", 3_000_000, inspircd, package="inspircd", program="inspircd", at_once=1_000
+)
 ZEROMQ = Subject("zeromq proxy", "zmtp", 4_000_000, zeromq)
 
 FLOORS = (RELAY, VERIFYING)
