@@ -28,7 +28,7 @@ L1 = ("L1", ("--level", "L1"))
 WHOLE = ("whole server suite", ("--level", "L4", "--features", "liveness,resume,audit"))
 
 FULL = Sizes("full", 3, 0.8, 100, 1.5, 1.2, 45_000, 10_000, 5, 3_000, 100_000, 40, 300, (L1, WHOLE))
-QUICK = Sizes("quick", 1, 0.1, 100, 0.5, 0.4, 20_000, 1_000, 3, 300, 10_000, 10, 50, (L1,))
+QUICK = Sizes("quick", 1, 0.1, 100, 0.4, 0.3, 14_000, 1_000, 3, 300, 10_000, 10, 50, (L1,))
 TINY = Sizes("tiny", 1, 0.001, 4, 0.05, 0.05, 8_000, 20, 2, 20, 200, 2, 2, (("L1", ("--only", "FLOW-25")),))
 
 ALL = {sizes.name: sizes for sizes in (FULL, QUICK, TINY)}
