@@ -29,7 +29,7 @@ from prosa_conformance.places import discard
 from prosa_conformance.plugin import CARD, CASE, ERRORS
 from prosa_conformance.relay import Relay
 from prosa_conformance.scripted_server import ScriptedServer
-from prosa_conformance.server import Server, ServerProcess
+from prosa_conformance.server import Server, ServerProcess, need_timers
 
 DYING_S = 1.0  # with a core dump it takes its time
 
@@ -85,17 +85,22 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest, case: Case, pool: Pool) -> Iterator[Server]:
-    process = pool.server(case, request.node.stash[CARD].timers)
-    yield Server(case, process)
+    timers = request.node.stash[CARD].timers
+    process = pool.server(case, timers)
+    handle = Server(case, process)
+    need_timers(handle, timers)
+    yield handle
     _let_die(request, case)
     process.pass_on(spoilt=bool(request.node.stash[ERRORS]) or _leaves_a_question(case))
 
 
 @pytest.fixture
 def fresh_server(request: pytest.FixtureRequest, case: Case) -> Iterator[Server]:
-    process = ServerProcess(case.settings, request.node.stash[CARD].timers)
+    timers = request.node.stash[CARD].timers
+    process = ServerProcess(case.settings, timers)
     try:
         handle = Server(case, process)
+        need_timers(handle, timers)
         yield handle
         case.close_wires()
         _let_die(request, case)

@@ -268,9 +268,6 @@ class Runner:
         missing = sorted(need for need in card.needs if not self._can(need))
         if missing:
             raise NotApplicable(_("it needs {what}").format(what=", ".join(_(NEEDS[need]) for need in missing)))
-        if card.timers and self.settings.subject.connect is not None:
-            words = _("it needs a server that was started with {timers}")
-            raise NotApplicable(words.format(timers=", ".join(card.timers)))
 
     def _can(self, need: str) -> bool:
         subject = self.settings.subject

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from prosa_conformance import codec
 from prosa_conformance.bridge import Bridge
 from prosa_conformance.case import END_S, Case, Settings, Watched
 from prosa_conformance.codec import Frame
@@ -20,7 +21,7 @@ from prosa_conformance.peer import Peer, Room
 from prosa_conformance.places import discard
 from prosa_conformance.process import Ended, Program, end_symptom, still_running
 from prosa_conformance.queues import has_time_wait
-from prosa_conformance.registry import FEATURES, TIMERS
+from prosa_conformance.registry import CODES, FEATURES, TIMERS
 from prosa_conformance.transcript import Kind
 from prosa_conformance.transport import Way, open_socket
 
@@ -104,6 +105,27 @@ class ServerProcess:
         if self.bridge is not None:
             self.bridge.end()
             discard(self.data)
+
+
+def need_timers(server: Server, timers: Mapping[str, int]) -> None:
+    """A server that runs already has the timers of its own choice, which may be those that a test needs: it
+    announces them [AUTH-14]."""
+    if not timers or server.process.settings.subject.connect is None:
+        return
+    asker = server.connect("asker")
+    asker.hello()
+    challenge = asker.expect_challenge()
+    asker.send(codec.frame("BYE", code=CODES["NORMAL"].number))
+    asker.expect_closed()
+    wanted = {name: server.process.scaled(name, value) for name, value in timers.items()}
+    lacking = [f"{name}={value}" for name, value in wanted.items() if not _announces(challenge, name, value)]
+    if lacking:
+        words = _("it needs a server that was started with {timers}")
+        raise NotApplicable(words.format(timers=", ".join(lacking)))
+
+
+def _announces(challenge: Frame, name: str, value: int) -> bool:
+    return name != "keep_messages" and challenge.number(name) == value
 
 
 class Server:

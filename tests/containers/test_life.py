@@ -36,7 +36,7 @@ def test_sigterm_ends_it_with_0(start: Start) -> None:
     assert inspect(server.name)["State"]["ExitCode"] == 0
 
 
-def test_a_server_on_an_old_volume_is_the_same(start: Start, volume: str) -> None:
+def test_a_server_on_an_old_volume_is_the_same(volume: str, start: Start) -> None:
     first = start("prosa-server", *OFTEN, f"--volume={volume}:/data")
     first.events.expect("health_status: healthy")
     found = re.search(r"fingerprint ([0-9a-f ]+)", first.run("prosa-probe", "localhost:65432").stdout)
