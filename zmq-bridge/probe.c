@@ -34,7 +34,8 @@ static enum greet_outcome greet(struct greeting *greeting, zsock_t *dealer, uint
 {
     enum greet_outcome outcome = GREET_GOES_ON;
     zsock_set_linger(dealer, LINGER_MS);
-    zsock_set_ipv6(dealer, 1);
+    /* libzmq tries one address of a name, and a bridge listens on IPv4 unless it is told otherwise. */
+    zsock_set_ipv6(dealer, strchr(greeting->target, '[') != NULL);
     if (zsock_connect(dealer, "tcp://%s", greeting->target) != 0 ||
         !send_frame(dealer, greet_hello(greeting))) {
         snprintf(greeting->why, sizeof greeting->why, "could not ask %s: %s", greeting->target,
