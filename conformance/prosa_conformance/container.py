@@ -78,7 +78,7 @@ class Container(Program):
                 command=self._arguments,
                 environment=self._environment(),
                 user=f"{self._image.uid}:{self._image.gid}",
-                name=f"prosa-{self.name}-{secrets.token_hex(6)}",
+                name=f"{self._engine.name}-{self.name}-{secrets.token_hex(6)}",
                 healthcheck={"test": ["NONE"]},  # the image's own would be one more client
                 labels={LABEL: self._engine.tester},
                 host_config=self._bounds(),
@@ -146,9 +146,8 @@ class Container(Program):
 
     def _sealed(self, path: str) -> Mount:
         """A volume that the image declares would be a place without bounds: it is there, and cannot be written."""
-        tester = self._engine.tester
-        name = f"prosa-{tester[:12]}-{hashlib.sha256(path.encode()).hexdigest()[:12]}"
-        return Mount(path, name, read_only=True, labels={LABEL: tester})
+        name = f"{self._engine.name}-{hashlib.sha256(path.encode()).hexdigest()[:12]}"
+        return Mount(path, name, read_only=True, labels={LABEL: self._engine.tester})
 
     def _own_folder(self) -> None:
         """Its folder, and what a test has put there, are the program's."""

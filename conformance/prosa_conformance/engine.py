@@ -49,6 +49,7 @@ class Engine:
     """Opened by `opened`; knows the images that it was opened for."""
 
     tester: str  # the identity of the container that this runs in
+    name: str  # of that container; what it makes has names that begin so
     folders: str  # where the engine has what the tester sees in FOLDERS
     images: dict[str, Image] = field(default_factory=dict)
     _clients: dict[int, docker.APIClient] = field(default_factory=dict)
@@ -109,7 +110,9 @@ class Engine:
         name, _colon, group = words.partition(":")
         if not name:
             return NOBODY, NOBODY
-        container = self.api.create_container(image, command=["-"], entrypoint=["-"], labels={LABEL: self.tester})["Id"]
+        container = self.api.create_container(
+            image, command=["-"], entrypoint=["-"], labels={LABEL: self.tester}, name=f"{self.name}-user"
+        )["Id"]
         try:
             users = _table(self._file(container, "/etc/passwd"))
             groups = _table(self._file(container, "/etc/group"))
@@ -167,7 +170,7 @@ def _open() -> Engine:
     mounts = {mount["Destination"]: mount["Source"] for mount in mine["Mounts"]}
     if str(FOLDERS) not in mounts:
         raise UsageError(_("the tester's container has no volume at {path}").format(path=FOLDERS))
-    return Engine(mine["Id"], mounts[str(FOLDERS)], _clients={os.getpid(): api})
+    return Engine(mine["Id"], mine["Name"].removeprefix("/"), mounts[str(FOLDERS)], _clients={os.getpid(): api})
 
 
 def _table(text: str) -> list[list[str]]:

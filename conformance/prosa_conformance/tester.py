@@ -71,7 +71,8 @@ def _run(command: Sequence[str]) -> int:
 
 
 def _bounds(subject: Implementation, report: Path) -> list[str]:
-    words = ["--rm", "--name", f"prosa-tester-{secrets.token_hex(6)}", "--user", "0:0", "--log-driver", "none"]
+    name = f"prosa-tester-{os.getpid()}-{secrets.token_hex(4)}"
+    words = ["--rm", "--name", name, "--user", "0:0", "--log-driver", "none"]
     words += ["--network", "none", "--sysctl", "net.ipv6.conf.all.disable_ipv6=0", "--read-only", "--tmpfs", "/tmp"]
     words += ["--workdir", str(Path.cwd()), "--env", "PROSA_TIME_SCALE"]
     words += ["--security-opt", "no-new-privileges", "--security-opt", "label=disable", "--cap-drop", "ALL"]

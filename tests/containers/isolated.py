@@ -17,7 +17,6 @@ from engine import BUILD_S, ROOT, docker
 
 CONFORMANCE = ROOT / "conformance"
 DEADLINE_S = 900
-LABEL = "prosa.tester"  # of all that a run makes
 # Of this tree alone: a person's own images have other names.
 TESTER, SERVER, CLIENT = "prosa-test-conformance", "prosa-test-server", "prosa-test-client"
 
@@ -28,11 +27,20 @@ def build(tag: str, *words: str | Path, context: Path = ROOT) -> str:
     return tag
 
 
-def leftovers() -> str:
-    """Containers of programs and testers, and their volumes."""
-    programs = docker("ps", "--all", "--filter", f"label={LABEL}", "--format", "{{.Names}} {{.Image}} {{.Status}}")
-    testers = docker("ps", "--all", "--filter", "name=prosa-tester-", "--format", "{{.Names}} {{.Status}}")
-    return programs + testers + docker("volume", "ls", "--filter", f"label={LABEL}", "--format", "{{.Name}}")
+_runs: list[int] = []  # process ids: what a run makes has a name with its own
+
+
+def names_of(run: int) -> str:
+    """How the names of what a run makes begin: its tester's, and those of its programs."""
+    return f"prosa-tester-{run}-"
+
+
+def leftovers() -> list[str]:
+    """Containers and volumes of all the runs that were begun here; other people's are none of our business."""
+    containers = docker("ps", "--all", "--format", "{{.Names}}").split()
+    volumes = docker("volume", "ls", "--format", "{{.Name}}").split()
+    ours = tuple(map(names_of, _runs))
+    return [name for name in (*containers, *volumes) if ours and name.startswith(ours)]
 
 
 @dataclass(frozen=True)
@@ -49,44 +57,34 @@ class Outcome:
 Conform = Callable[..., Outcome]
 
 
-def command(report: Path, words: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "prosa_conformance", *words, "--report", str(report)]
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "LC_ALL": "C", "PYTHONPATH": str(CONFORMANCE), "PROSA_TESTER_IMAGE": TESTER}
-
-
-def run_suite(report: Path, *words: str) -> Outcome:
-    done = subprocess.run(
-        command(report, words),
-        env=environment(),
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        timeout=DEADLINE_S,
-        check=False,
-    )
-    return Outcome(done.returncode, done.stdout, report)
-
-
 class Begun:
     """A run that goes on."""
 
     def __init__(self, report: Path, words: Sequence[str]) -> None:
+        self.report = report
         self.process = subprocess.Popen(
-            command(report, words),
-            env=environment(),
+            [sys.executable, "-m", "prosa_conformance", *words, "--report", str(report)],
+            env={**os.environ, "LC_ALL": "C", "PYTHONPATH": str(CONFORMANCE), "PROSA_TESTER_IMAGE": TESTER},
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
         )
+        _runs.append(self.process.pid)
 
-    def end(self, number: signal.Signals) -> tuple[int, str]:
-        self.process.send_signal(number)
+    @property
+    def names(self) -> str:
+        return names_of(self.process.pid)
+
+    def ended(self) -> Outcome:
         text, _ = self.process.communicate(timeout=DEADLINE_S)
-        return self.process.returncode, text
+        return Outcome(self.process.returncode, text, self.report)
+
+    def end(self, number: signal.Signals) -> Outcome:
+        self.process.send_signal(number)
+        return self.ended()
+
+
+def run_suite(report: Path, *words: str) -> Outcome:
+    return Begun(report, words).ended()

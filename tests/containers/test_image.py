@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from engine import ROOT, docker
-from isolated import LABEL, TESTER, Begun, Conform, build, leftovers, run_suite
+from isolated import TESTER, Begun, Conform, build, leftovers, run_suite
 
 PROGRAMS = Path(os.environ.get("PROSA_PROGRAMS", ROOT / "build" / "default" / "bin"))
 IS_WHOLE = os.environ.get("PROSA_IMAGE_TESTS") == "all"
@@ -136,13 +136,15 @@ def test_a_tester_with_a_network_refuses(suite_image: str) -> None:
 # --- interrupted ---
 
 
-def await_program() -> None:
+def await_program(run: Begun) -> None:
     """Until the engine tells that a program's container has started; one may have before."""
-    events = ["docker", "events", "--since", "1m", "--filter", f"label={LABEL}", "--filter", "event=start"]
-    with subprocess.Popen([*events, "--format", "{{.ID}}"], stdout=subprocess.PIPE, text=True) as watcher:
+    events = ["docker", "events", "--since", "1m", "--filter", "event=start", "--filter", "type=container"]
+    with subprocess.Popen(
+        [*events, "--format", "{{.Actor.Attributes.name}}"], stdout=subprocess.PIPE, text=True
+    ) as watcher:
         assert watcher.stdout is not None
         for line in watcher.stdout:
-            if line.strip() in docker("ps", "--quiet", "--no-trunc"):
+            if line.startswith(f"{run.names}") and "-server-" in line:
                 break
         watcher.kill()
 
@@ -152,18 +154,19 @@ def test_an_interrupted_run_leaves_nothing(
     begin: Callable[..., Begun], server_image: str, number: signal.Signals
 ) -> None:
     run = begin("--image", server_image, "--level", "L1")
-    await_program()
-    code, text = run.end(number)
-    assert code == 4, text
-    assert "interrupted" in text, text
-    assert not leftovers(), text
+    await_program(run)
+    outcome = run.end(number)
+    assert outcome.code == 4, outcome.text
+    assert "interrupted" in outcome.text, outcome.text
+    assert not leftovers(), outcome.text
 
 
 def test_a_tester_that_is_killed_leaves_nothing(begin: Callable[..., Begun], server_image: str) -> None:
     run = begin("--image", server_image, "--level", "L1")
-    await_program()
-    tester = docker("ps", "--quiet", "--filter", "name=prosa-tester-").split()
-    docker("kill", *tester)
-    text, _ = run.process.communicate()
-    assert run.process.returncode == 4, text
-    assert not leftovers(), text
+    await_program(run)
+    everybody = docker("ps", "--format", "{{.Names}}", "--filter", f"name={run.names}").split()
+    (tester,) = (name for name in everybody if "-server-" not in name)
+    docker("kill", tester)
+    outcome = run.ended()
+    assert outcome.code == 4, outcome.text
+    assert not leftovers(), outcome.text
