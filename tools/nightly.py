@@ -58,7 +58,7 @@ STEPS = (
     Step("repeat", (PYTHON, "tools/repeat.py", "100")),
     Step("mutants", (PYTHON, "tests/faulty/whole.py", "build/nightly/mutants")),
     Step("load", (*PYTEST, "tests/load"), {"PROSA_LOAD_SIZE": "full"}),
-    Step("images", (*PYTEST, "tests/containers/test_image.py"), {"PROSA_IMAGE_TESTS": "all"}),
+    Step("containers", (*PYTEST, "tests/containers"), {"PROSA_CONTAINER_TESTS": "all"}),
     Step("simulation", (f"{BUILT}/simulation/simulation", "1", "1000000")),
     Step("model", (PYTHON, "tests/model/check.py", "--large")),
 )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The suite against programs in images: the same verdicts as for processes, and nothing left behind.
 
-PROSA_IMAGE_TESTS=all compares every test of the reference's server and client; else some of each.
+PROSA_CONTAINER_TESTS=all compares every test of the reference's server and client; else some of each.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from engine import ROOT, docker
 from isolated import TESTER, Begun, Conform, build, leftovers, run_suite
 
 PROGRAMS = Path(os.environ.get("PROSA_PROGRAMS", ROOT / "build" / "default" / "bin"))
-IS_WHOLE = os.environ.get("PROSA_IMAGE_TESTS") == "all"
+IS_WHOLE = os.environ.get("PROSA_CONTAINER_TESTS") == "all"
 FEATURES = ("--features", "liveness,resume,audit")
 WHOLE = {"server": ("--level", "L4", *FEATURES), "client": ("--level", "L3", *FEATURES)}
 SOME = {

@@ -27,9 +27,9 @@ def files(package: str) -> dict[str, str]:
 
 
 def test_the_server_s_package() -> None:
-    programs = ["/usr/bin/prosa-audit", "/usr/bin/prosa-client", "/usr/bin/prosa-server", "/usr/sbin/prosa-ddns"]
-    manuals = [f"/usr/share/man/man{name[-1]}/{name}.gz" for name in (
-        "prosa-audit.1", "prosa-client.1", "prosa-server.1", "prosa-ddns.8")]
+    names = ("prosa-audit", "prosa-client", "prosa-probe", "prosa-server")
+    programs = [*(f"/usr/bin/{name}" for name in names), "/usr/sbin/prosa-ddns"]
+    manuals = [*(f"/usr/share/man/man1/{name}.1.gz" for name in names), "/usr/share/man/man8/prosa-ddns.8.gz"]
     units = [f"/usr/lib/systemd/system/{name}" for name in (
         "prosa-console.socket", "prosa-ddns.service", "prosa-ddns.timer", "prosa-server.service",
         "prosa-server.socket")]
