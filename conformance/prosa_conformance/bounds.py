@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a program in an image may take (section 13.6), and what an engine tells of that. Asks no engine itself."""
+"""What a program in an image may take (section 13.7), and what an engine tells of that. Asks no engine itself."""
 
 from __future__ import annotations
 
