@@ -20,7 +20,7 @@ from demo.stage import PROPS, Ear, Missing, Stage
 ROOM = "lobby"
 CALM = ("ada", "bruno")
 LEAST, QUICK_LEAST = 4_000, 1_000  # messages of the flood
-MOST, QUICK_MOST = 15_000, 5_000
+READY = 2_000  # messages of the flood that are signed before it begins
 FLOOD_S = 6.0  # at the usual pace
 METRICS_PORT = 9100
 TURN_S = 0.05  # a calm line in so many seconds, at any pace
@@ -158,7 +158,7 @@ async def _flood(stage: Stage, board: Board) -> None:
         events.append(json.loads(line))
         board.sent, board.acked = (events[-1].get(name, 0) for name in ("sent", "acked"))
 
-    flooder = await _flooder(stage, "flo", str(QUICK_MOST if stage.demo.quick else MOST), events, hear)
+    flooder = await _flooder(stage, "flo", str(READY), events, hear)
     board.window = events[0]["granted"]
     stage.narrator.say(f"flo comes in and floods: as fast as she may, with credit for {board.window} messages.")
     least, lines = (QUICK_LEAST, LEAST_AMID) if stage.demo.quick else (LEAST, 3 * LEAST_AMID)
@@ -167,7 +167,7 @@ async def _flood(stage: Stage, board: Board) -> None:
 
     def is_enough() -> bool:
         amid, looks = len(board.talk.took_ms) - said, len(board.memory) - weighed
-        return events[-1]["event"] == "over" or (board.acked >= least and amid > lines and looks > 1)
+        return board.acked >= least and amid > lines and looks > 1
 
     await stage.breathe(FLOOD_S)
     await stage.started(flooder, is_enough)

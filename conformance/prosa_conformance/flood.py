@@ -35,10 +35,18 @@ class Flooder:
 
     def __init__(self, peer: Peer, room: Room, count: int) -> None:
         self.peer, self.room = peer, room
-        counters = range(room.last_counter + 1, room.last_counter + 1 + count)
-        self.row = [peer.make_publish(room, f"{peer.name} says {number}", counter=number) for number in counters]
-        self.octets = [codec.encode(frame) for frame in self.row]
+        self.row: list[Frame] = []
+        self.octets: list[bytes] = []
         self.sent = 0
+        self.prepare(count)
+
+    def prepare(self, count: int) -> None:
+        """Sign so many more messages."""
+        first = self.room.base_counter + len(self.row) + 1
+        for number in range(first, first + count):
+            frame = self.peer.make_publish(self.room, f"{self.peer.name} says {number}", counter=number)
+            self.row.append(frame)
+            self.octets.append(codec.encode(frame))
 
     @property
     def acked(self) -> int:

@@ -3,8 +3,8 @@
 
     python3 -m demo.props.flooder NICK ROOM COUNT|beyond
 
-It joins, prints {"event": "ready"}, begins at the first line of its stdin, and tells its credit as it goes; a
-second line ends the flood before COUNT is sent.
+It joins, signs COUNT messages, prints {"event": "ready"}, begins at the first line of its stdin, and tells its
+credit as it goes. It signs more while it floods; a second line ends that.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from prosa_conformance.peer import Peer
 SERVER = ("server", 65432)
 TELL_S = 0.1  # how often its credit is told
 WAIT_S = 0.01
+AHEAD = 256  # messages that are signed before their credit comes
 
 
 def tell(event: str, **members: object) -> None:
@@ -52,15 +53,18 @@ def _case() -> Case:
 
 def within(flooder: Flooder) -> None:
     """At full speed, as far as credit goes."""
-    due = 0.0
-    while flooder.acked < len(flooder.row):
+    due, is_enough = 0.0, False
+    while not is_enough or flooder.acked < len(flooder.row):
         flooder.pump()
+        if not is_enough and len(flooder.row) - flooder.sent < AHEAD:
+            flooder.prepare(AHEAD)
         if time.monotonic() >= due:
             tell("credit", sent=flooder.sent, acked=flooder.acked)
             due = time.monotonic() + TELL_S
         if sys.stdin in select.select([flooder.peer, sys.stdin], [], [], WAIT_S)[0]:
-            del flooder.row[flooder.sent :]
             sys.stdin.readline()
+            is_enough = True
+            del flooder.row[flooder.sent :], flooder.octets[flooder.sent :]
     tell("over", sent=flooder.sent, acked=flooder.acked, texts=[str(frame.value("text")) for frame in flooder.row])
 
 

@@ -169,5 +169,5 @@ def test_an_interrupted_repeat_leaves_nothing_behind(tmp_path: Path, several: bo
     said = run.communicate(timeout=DEADLINE_S)[0]
     assert run.returncode == 1, said
     assert ("the suite ended with 4" if several else "repeat: interrupted") in said, said
-    assert select.select([server], [], [], 0)[0], "the server outlives the suite"
+    assert select.select([server], [], [], DEADLINE_S)[0], "the server outlives the suite"
     os.close(server)
