@@ -40,7 +40,7 @@ from prosa_conformance.language import LANGUAGES, N_, _, choose, ngettext
 from prosa_conformance.outcome import Exit, UsageError
 from prosa_conformance.places import Ports, discard
 from prosa_conformance.plugin import Selection
-from prosa_conformance.process import Ended
+from prosa_conformance.process import Ended, end_all
 from prosa_conformance.run import Run
 from prosa_conformance.terminal import Terminal
 from prosa_conformance.transport import ROLES_OF, TRANSPORTS, check_installed
@@ -247,6 +247,8 @@ def main(argv: Sequence[str]) -> int:
         terminal.problem(_("interrupted"))
     except Exception:
         terminal.harness_errors([traceback.format_exc()])
+    finally:
+        end_all()
     return Exit.HARNESS
 
 

@@ -46,6 +46,7 @@ from prosa_conformance.outcome import (
     Verdict,
     Violation,
 )
+from prosa_conformance.process import end_all
 from prosa_conformance.spoken import translated
 from prosa_conformance.workers import Queue, share_out
 
@@ -207,6 +208,7 @@ class Runner:
                     line.send(self._run(self.collected[line.recv()], session))
             finally:
                 session.config.hook.pytest_sessionfinish(session=session, exitstatus=pytest.ExitCode.OK)
+                end_all()
 
         def take(number: int, told: object) -> None:
             self._take(number, told if isinstance(told, Told) else self._lost(number))

@@ -86,6 +86,16 @@ def ended_symptom(ended: Ended) -> str:
     return "crash" if ended.signal_name else ""
 
 
+_begun: list[tuple[int, Program]] = []  # by whom, and what has not been ended yet
+
+
+def end_all() -> None:
+    """End what this process has begun and nobody has ended: an interruption may come between a program's start and
+    whoever was to end it."""
+    for program in [program for pid, program in _begun if pid == os.getpid()]:
+        program.end()
+
+
 class Lines:
     """Cuts what comes in pieces into lines, and hands them on as text."""
 
@@ -133,6 +143,7 @@ class Program(ABC):
         try:
             with held_back():
                 self._start()
+                _begun.append((os.getpid(), self))
         except KeyboardInterrupt:
             self.end()
             raise
@@ -274,6 +285,7 @@ class Program(ABC):
         self.wait_end(KILL_GRACE_S)
         for thread in self._threads:
             thread.join(KILL_GRACE_S)
+        _begun[:] = [one for one in _begun if one[1] is not self]
 
 
 class Process(Program):

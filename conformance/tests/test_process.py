@@ -23,6 +23,7 @@ from prosa_conformance.process import (
     Lines,
     Process,
     Program,
+    end_all,
 )
 
 WAIT_S = 20.0
@@ -130,3 +131,17 @@ def test_signals_that_are_asked_for_are_no_crash(start: Start) -> None:
     assert program.wait_end(WAIT_S) == Ended(-signal.SIGKILL), "killed"
     Watched(program, 0).check("the server")
     assert os.getpid() != program.pid, "and we are still here"
+
+
+def test_what_nobody_has_ended_is_ended_by_who_began_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forked worker knows its parent's programs, and leaves them alone."""
+    ours = start("import sys; sys.stdin.read()")
+    us = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: us + 1)
+    end_all()
+    assert ours.ended is None, "it is another process's"
+    monkeypatch.undo()
+    ended = start("pass")
+    ended.end()
+    end_all()
+    assert ours.ended is not None and ours.killed_by_us, "it would have been left behind"
