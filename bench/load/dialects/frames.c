@@ -85,3 +85,25 @@ bool frames_verify(const struct prosa_frame *frame)
                is_deliver ? message.deliver.author_key : message.publish.author_key, frame->body,
                is_deliver ? message.deliver.author_sig : message.publish.author_sig) == PROSA_OK;
 }
+
+size_t frames_take(struct member *member, const uint8_t *at, size_t size,
+                   bool (*on_frame)(struct member *member, const struct prosa_frame *frame))
+{
+    struct prosa_frame frame;
+    size_t done = 0;
+    for (;;) {
+        const struct prosa_bytes rest = prosa_bytes(at + done, size - done);
+        const enum prosa_status status = prosa_frame_parse(rest, PROSA_MAX_FRAME_CEILING, &frame);
+        if (status == PROSA_PARTIAL) {
+            return done;
+        }
+        if (status < 0) {
+            (void)member_lose(member, "octets came that are no frame");
+            return DIALECT_BROKEN;
+        }
+        if (status == PROSA_OK && !on_frame(member, &frame)) {
+            return DIALECT_BROKEN;
+        }
+        done += frame.octets.size;
+    }
+}

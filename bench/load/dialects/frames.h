@@ -35,4 +35,9 @@ PROSA_NODISCARD bool frames_find(const struct prosa_frame *frame, struct frames_
 /* False: its author did not sign it. */
 PROSA_NODISCARD bool frames_verify(const struct prosa_frame *frame);
 
+/* Takes the whole frames at `at`; `on_frame` is false when the member is lost. Returns their octets, or
+ * DIALECT_BROKEN. */
+size_t frames_take(struct member *member, const uint8_t *at, size_t size,
+                   bool (*on_frame)(struct member *member, const struct prosa_frame *frame));
+
 #endif

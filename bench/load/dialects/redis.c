@@ -76,14 +76,7 @@ static size_t take_next(struct member *member, struct prosa_bytes octets)
 
 static size_t take(struct member *member, const uint8_t *at, size_t size)
 {
-    size_t done = 0, one;
-    while ((one = take_next(member, prosa_bytes(at + done, size - done))) != 0) {
-        if (one == DIALECT_BROKEN) {
-            return DIALECT_BROKEN;
-        }
-        done += one;
-    }
-    return done;
+    return words_take(member, at, size, take_next);
 }
 
 static size_t write_post(struct member *member, uint32_t index, uint8_t *out, size_t cap)

@@ -45,27 +45,18 @@ static bool on_publish(struct member *member, const struct prosa_frame *frame)
     return true;
 }
 
+static bool on_frame(struct member *member, const struct prosa_frame *frame)
+{
+    if (frame->type != PROSA_FRAME_PONG) {
+        return on_publish(member, frame);
+    }
+    member_is_present(member);
+    return true;
+}
+
 static size_t take(struct member *member, const uint8_t *at, size_t size)
 {
-    struct prosa_frame frame;
-    size_t done = 0;
-    for (;;) {
-        const struct prosa_bytes rest = prosa_bytes(at + done, size - done);
-        const enum prosa_status status = prosa_frame_parse(rest, PROSA_MAX_FRAME_CEILING, &frame);
-        if (status == PROSA_PARTIAL) {
-            return done;
-        }
-        if (status != PROSA_OK) {
-            (void)member_lose(member, "octets came that are no frame");
-            return DIALECT_BROKEN;
-        }
-        if (frame.type == PROSA_FRAME_PONG) {
-            member_is_present(member);
-        } else if (!on_publish(member, &frame)) {
-            return DIALECT_BROKEN;
-        }
-        done += frame.octets.size;
-    }
+    return frames_take(member, at, size, on_frame);
 }
 
 static size_t write_post(struct member *member, uint32_t index, uint8_t *out, size_t cap)

@@ -64,3 +64,16 @@ size_t words_show(struct member *member, struct prosa_bytes octets, size_t size)
     (void)load_shown(member, prosa_bytes(octets.at, size), prosa_bytes(NULL, 0), &body);
     return size + END_SIZE;
 }
+
+size_t words_take(struct member *member, const uint8_t *at, size_t size,
+                  size_t (*next)(struct member *member, struct prosa_bytes octets))
+{
+    size_t done = 0, one;
+    while ((one = next(member, prosa_bytes(at + done, size - done))) != 0) {
+        if (one == DIALECT_BROKEN) {
+            return DIALECT_BROKEN;
+        }
+        done += one;
+    }
+    return done;
+}

@@ -23,4 +23,10 @@ size_t words_broken(struct member *member, struct prosa_bytes line);
  * octets of both are returned; 0 while they are not whole, DIALECT_BROKEN when there is no line's end. */
 size_t words_show(struct member *member, struct prosa_bytes octets, size_t size);
 
+/* What a dialect takes is one of its own after the other, as `next` finds them: the octets of the first, 0
+ * while it is not whole, DIALECT_BROKEN when the member is lost. Returns what was taken of all, or
+ * DIALECT_BROKEN. */
+size_t words_take(struct member *member, const uint8_t *at, size_t size,
+                  size_t (*next)(struct member *member, struct prosa_bytes octets));
+
 #endif
