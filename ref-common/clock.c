@@ -25,6 +25,11 @@ uint64_t clock_now_ns(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+uint64_t clock_thread_ns(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 uint64_t clock_unix_ms(void)
 {
     return read_clock(CLOCK_REALTIME) / 1000000;

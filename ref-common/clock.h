@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* clock: the two clocks of a program in milliseconds, and random octets. The only room that asks the
+/* clock: the clocks of a program, and random octets. The only room that asks the
  * system for them. */
 #ifndef REF_COMMON_CLOCK_H
 #define REF_COMMON_CLOCK_H
@@ -10,6 +10,9 @@
 /* Never goes back, begins anywhere: for deadlines. */
 uint64_t clock_now_ms(void);
 uint64_t clock_now_ns(void); /* the same clock, in nanoseconds */
+
+/* What the calling thread has had of a processor. */
+uint64_t clock_thread_ns(void);
 
 /* Since 1970-01-01T00:00:00Z, as the system believes. */
 uint64_t clock_unix_ms(void);

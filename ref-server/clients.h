@@ -33,8 +33,11 @@ void clients_pump(struct hub *hub, const struct loop_event *event);
 void clients_wake(struct hub *hub, const struct loop_event *event);
 void clients_alarm(struct hub *hub, const struct loop_event *event);
 
-/* Gives a turn to all that are due, and hands out verdicts, outcomes and answers. Before the loop sleeps. */
+/* Gives a turn to all that are due, and hands out outcomes and answers. */
 void clients_settle(struct hub *hub);
+
+/* Nothing else is to be done: signatures are checked. True: there is more to do before the loop sleeps. */
+PROSA_NODISCARD bool clients_work(struct hub *hub);
 
 /* --- what is known ---------------------------------------------------------------------------- */
 

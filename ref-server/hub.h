@@ -46,7 +46,8 @@ struct hub {
     void *by_key;                 /* a tree of the newest READY connection of each key */
     uint64_t last_ticket, decided_ticket;
     struct stats stats;
-    bool credit_held; /* too much is undecided: limits do not rise [FLOW-35] */
+    uint64_t turns_ns; /* how long it took to hand out the last verdicts */
+    bool credit_held;  /* too much is undecided: limits do not rise [FLOW-35] */
 };
 
 static inline bool hub_has(const struct hub *hub, uint32_t feature)

@@ -175,10 +175,10 @@ static int timeout_of(const struct loop *loop)
     return at - now < INT_MAX ? (int)(at - now) : INT_MAX;
 }
 
-int loop_wait(struct loop *loop)
+int loop_wait(struct loop *loop, bool busy)
 {
     struct epoll_event ready[LOOP_BATCH];
-    const int count = epoll_wait(loop->epoll, ready, LOOP_BATCH, timeout_of(loop));
+    const int count = epoll_wait(loop->epoll, ready, LOOP_BATCH, busy ? 0 : timeout_of(loop));
     if (count < 0 && errno != EINTR) {
         return -errno;
     }

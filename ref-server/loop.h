@@ -59,8 +59,8 @@ void loop_set_deadline(struct loop *loop, struct loop_source *source, uint64_t a
 /* Forgets the source and its events. Before its descriptor is closed. */
 void loop_remove(struct loop *loop, struct loop_source *source);
 
-/* Sleeps until something is ready or due. 0 or -errno. */
-PROSA_NODISCARD int loop_wait(struct loop *loop);
+/* Sleeps until something is ready or due; looks only, when the caller is `busy`. 0 or -errno. */
+PROSA_NODISCARD int loop_wait(struct loop *loop, bool busy);
 
 /* The next event of this wait; false when there is none left. */
 PROSA_NODISCARD bool loop_next(struct loop *loop, struct loop_event *event);

@@ -223,7 +223,8 @@ static int run(struct server *server)
         if (server->ending && (server->overtime || clients_are_gone(&server->hub))) {
             return EXIT_GOOD;
         }
-        const int problem = loop_wait(&server->loop);
+        const bool busy = clients_work(&server->hub);
+        const int problem = loop_wait(&server->loop, busy);
         if (problem != 0) {
             return fail(EXIT_FAILED, strerror(-problem));
         }

@@ -14,7 +14,7 @@
 #include <prosa/server_session.h>
 
 /* Ids that a room keeps of each author, and so the largest window that is granted [FLOW-23]. */
-#define ROOM_IDS 64u
+#define ROOM_IDS 256u
 
 struct room_entry {
     uint8_t *octets;

@@ -74,7 +74,8 @@ static const struct option_spec table[OPTION_COUNT] = {
                      "clients at once; 0, which is the default: as many as there are\n"
                      "descriptors for"},
     [VERIFIERS] = {"verifiers", NULL, "NUMBER", "0",
-                   "threads that check signatures; 0, which is the default: one a processor"},
+                   "signatures that are checked at once, each on a thread of its own, one of\n"
+                   "them on the main one; 0, which is the default: one a processor"},
     [EXEMPT] = {"exempt", NULL, "ADDRESS,...", NULL,
                 "addresses that may hold any number of the places for newcomers, such as\n"
                 "that of a lecture hall"},
@@ -148,7 +149,7 @@ static bool read_numbers(const struct reading *reading)
                      &settings->keep_messages) ||
         !read_number(reading, KEEP_DAYS, 0, 36500, "it is 0 to 36500 days", &days) ||
         !read_number(reading, MAX_CLIENTS, 0, 1000000, "it is a number up to 1000000", &clients) ||
-        !read_number(reading, VERIFIERS, 0, 64, "it is 0 to 64 threads", &verifiers)) {
+        !read_number(reading, VERIFIERS, 0, 64, "it is 0 to 64", &verifiers)) {
         return false;
     }
     settings->port = (uint16_t)port;

@@ -98,7 +98,7 @@ enum store_found { STORE_FOUND, STORE_NONE, STORE_FAILED };
 PROSA_NODISCARD enum store_found store_find_room(struct store *store, struct prosa_bytes name,
                                                  const uint8_t *client_key, struct store_room *room);
 
-#define STORE_IDS 64
+#define STORE_IDS 256
 
 struct store_author {
     uint64_t counter, room_seq; /* of the last message */

@@ -29,7 +29,7 @@ enum {
 };
 
 _Static_assert(STATEMENTS == WRITER_STATEMENTS, "a place for each statement");
-_Static_assert(STORE_IDS == 64, "the statements below say 64");
+_Static_assert(STORE_IDS == 256, "the statements below say 256");
 
 static const char *const statements[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
@@ -45,11 +45,11 @@ static const char *const statements[STATEMENTS] = {
     [SWEEP_NEXT] = "SELECT room, swept_seq, oldest_seq FROM rooms WHERE swept_seq < oldest_seq LIMIT 1",
     [SWEEP_KEEP] = "INSERT INTO pruned SELECT room, author, counter, room_seq, id FROM entries AS old"
                    " WHERE room = ?1 AND room_seq >= ?2 AND room_seq < ?3 AND counter > (SELECT max(counter)"
-                   " FROM entries WHERE room = ?1 AND author = old.author) - 64",
+                   " FROM entries WHERE room = ?1 AND author = old.author) - 256",
     [SWEEP_FORGET] = "DELETE FROM pruned WHERE room = ?1 AND author IN (SELECT author FROM entries"
                      " WHERE room = ?1 AND room_seq >= ?2 AND room_seq < ?3)"
                      " AND counter <= (SELECT max(counter) FROM entries"
-                     " WHERE room = ?1 AND author = pruned.author) - 64",
+                     " WHERE room = ?1 AND author = pruned.author) - 256",
     [SWEEP_DELETE] = "DELETE FROM entries WHERE room = ?1 AND room_seq >= ?2 AND room_seq < ?3",
     [SWEEP_DONE] = "UPDATE rooms SET swept_seq = ?3 WHERE room = ?1",
     [SET_NAME] = "INSERT INTO names (key, nick, banned) VALUES (?1, ?2, 0)"

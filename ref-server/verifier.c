@@ -9,30 +9,27 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Tasks that a thread takes from a lane at once: few while others wait, or else more, for each visit to the
- * queue costs. */
-#define BATCH_SHARED 4u
-#define BATCH_ALONE  16u
-
 enum { TASK_WAITS, TASK_RUNS, TASK_DONE };
 
-/* --- what the threads do ---------------------------------------------------------------------- */
+/* --- checking --------------------------------------------------------------------------------- */
 
-/* Takes a run of tasks off the lane whose turn it is. With the lock. */
-static struct verify_task *take(struct verifier *verifier, size_t *count)
+/* The task whose turn it is; NULL: none waits. With the lock. */
+static struct verify_task *take(struct verifier *verifier)
 {
-    struct lane *lane = list_first(&verifier->ready);
-    struct verify_task *first = lane->todo;
-    list_remove(&lane->ready);
-    const size_t most = list_first(&verifier->ready) == NULL ? BATCH_ALONE : BATCH_SHARED;
-    for (*count = 0; *count < most && lane->todo != NULL; (*count)++) {
-        lane->todo->state = TASK_RUNS;
-        lane->todo = lane->todo->next;
+    struct lane *lane;
+    while ((lane = list_first(&verifier->fresh)) != NULL || (lane = list_first(&verifier->known)) != NULL) {
+        struct verify_task *task = lane->todo;
+        verifier->had_fresh |= list_first(&verifier->fresh) == lane;
+        list_remove(&lane->ready);
+        if (task != NULL) {
+            list_append(&verifier->known, &lane->ready, lane);
+            lane->todo = task->next;
+            task->state = TASK_RUNS;
+            verifier->todo--;
+            return task;
+        }
     }
-    if (lane->todo != NULL) {
-        list_append(&verifier->ready, &lane->ready, lane);
-    }
-    return first;
+    return NULL;
 }
 
 /* The lane has a verdict that can be taken. With the lock. */
@@ -43,53 +40,74 @@ static void announce(struct verifier *verifier, struct lane *lane)
         return;
     }
     if (list_first(&verifier->done) == NULL) {
-        (void)!write(verifier->wake, &one, sizeof one);
+        verifier->since_ns = clock_now_ns();
     }
     list_append(&verifier->done, &lane->done, lane);
-}
-
-/* The tasks of a run are linked, and stay where they are until they are done. */
-static void check(struct verify_task *task, size_t count)
-{
-    for (; count > 0; count--, task = task->next) {
-        task->status = prosa_verify_job_run(&task->job);
-        if (count == 1) {
-            return; /* the next one may be put in just now */
-        }
+    if (verifier->asleep) {
+        verifier->asleep = false;
+        (void)!write(verifier->wake, &one, sizeof one);
     }
 }
 
-static void finish(struct verifier *verifier, struct verify_task *task, size_t count, uint64_t spent_ns)
+/* Checks one. The lock is given back meanwhile. */
+static void check(struct verifier *verifier, struct verify_task *task)
 {
-    struct lane *lane = task->lane;
-    verifier->checked += count;
-    verifier->spent_ns += spent_ns;
-    for (; count > 0; count--, task = task->next) {
-        task->state = TASK_DONE;
-    }
-    announce(verifier, lane);
+    pthread_mutex_unlock(&verifier->lock);
+    const enum prosa_status status = prosa_verify_job_run(&task->job);
+    pthread_mutex_lock(&verifier->lock);
+    task->status = status;
+    task->state = TASK_DONE;
+    verifier->checked++;
+    announce(verifier, task->lane);
 }
 
 static void *work(void *argument)
 {
     struct verifier *verifier = argument;
+    uint64_t before_ns = clock_thread_ns();
     pthread_mutex_lock(&verifier->lock);
     while (!verifier->stopping) {
-        if (list_first(&verifier->ready) == NULL) {
+        struct verify_task *task = take(verifier);
+        if (task != NULL) {
+            check(verifier, task);
+        } else {
+            verifier->idle++;
             pthread_cond_wait(&verifier->work, &verifier->lock);
-            continue;
+            verifier->idle--;
         }
-        size_t count;
-        struct verify_task *tasks = take(verifier, &count);
-        pthread_mutex_unlock(&verifier->lock);
-        const uint64_t start_ns = clock_now_ns();
-        check(tasks, count);
-        const uint64_t spent_ns = clock_now_ns() - start_ns;
-        pthread_mutex_lock(&verifier->lock);
-        finish(verifier, tasks, count, spent_ns);
+        const uint64_t now_ns = clock_thread_ns();
+        verifier->spent_ns += now_ns - before_ns;
+        before_ns = now_ns;
     }
     pthread_mutex_unlock(&verifier->lock);
     return NULL;
+}
+
+/* With the lock. */
+static bool is_time(const struct verifier *verifier, uint64_t patience_ns)
+{
+    return verifier->todo == 0 || (verifier->had_fresh && list_first(&verifier->fresh) == NULL) ||
+           clock_now_ns() - verifier->since_ns >= patience_ns;
+}
+
+enum verifier_state verifier_help(struct verifier *verifier, uint64_t patience_ns)
+{
+    enum verifier_state state = VERIFIER_WORKS;
+    pthread_mutex_lock(&verifier->lock);
+    if (verifier->todo > 0) {
+        const uint64_t before_ns = clock_thread_ns();
+        check(verifier, take(verifier));
+        verifier->spent_ns += clock_thread_ns() - before_ns;
+    }
+    if (list_first(&verifier->done) != NULL) {
+        state = is_time(verifier, patience_ns) ? VERIFIER_TELLS : VERIFIER_WORKS;
+    } else if (verifier->todo == 0) {
+        state = VERIFIER_SLEEPS;
+    }
+    verifier->had_fresh &= state != VERIFIER_TELLS;
+    verifier->asleep = state == VERIFIER_SLEEPS;
+    pthread_mutex_unlock(&verifier->lock);
+    return state;
 }
 
 /* --- the loop's side -------------------------------------------------------------------------- */
@@ -112,21 +130,22 @@ static int start_threads(struct verifier *verifier, size_t count)
     return problem;
 }
 
-int verifier_init(struct verifier *verifier, size_t threads)
+int verifier_init(struct verifier *verifier, size_t count)
 {
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    const size_t count = threads > 0 ? threads : processors > 0 ? (size_t)processors : 1;
+    const size_t at_once = count > 0 ? count : processors > 0 ? (size_t)processors : 1;
 
     *verifier = (struct verifier){.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
     if (verifier->wake < 0) {
         return -errno;
     }
-    list_init(&verifier->ready);
+    list_init(&verifier->fresh);
+    list_init(&verifier->known);
     list_init(&verifier->done);
     pthread_mutex_init(&verifier->lock, NULL);
     pthread_cond_init(&verifier->work, NULL);
-    verifier->threads = calloc(count, sizeof *verifier->threads);
-    const int problem = verifier->threads == NULL ? -ENOMEM : start_threads(verifier, count);
+    verifier->threads = calloc(at_once, sizeof *verifier->threads);
+    const int problem = verifier->threads == NULL ? -ENOMEM : start_threads(verifier, at_once - 1);
     if (problem != 0) {
         verifier_fini(verifier);
     }
@@ -219,13 +238,16 @@ void verifier_put(struct verifier *verifier, struct lane *lane, struct verify_ta
         lane->first = task;
     }
     lane->last = task;
-    if (lane->todo == NULL) {
-        lane->todo = task;
-        list_append(&verifier->ready, &lane->ready, lane);
+    lane->todo = lane->todo == NULL ? task : lane->todo;
+    if (lane->ready.next == &lane->ready) {
+        list_append(&verifier->fresh, &lane->ready, lane);
     }
     lane->count++;
     verifier->waiting++;
-    pthread_cond_signal(&verifier->work);
+    verifier->todo++;
+    if (verifier->todo > 1 && verifier->idle > 0) { /* one is the loop's */
+        pthread_cond_signal(&verifier->work);
+    }
     pthread_mutex_unlock(&verifier->lock);
 }
 
@@ -234,7 +256,10 @@ void verifier_drop(struct verifier *verifier, struct lane *lane)
     pthread_mutex_lock(&verifier->lock);
     for (struct verify_task *task = lane->first; task != NULL; task = task->next) {
         task->dropped = true;
-        task->state = task->state == TASK_WAITS ? TASK_DONE : task->state;
+        if (task->state == TASK_WAITS) {
+            task->state = TASK_DONE;
+            verifier->todo--;
+        }
     }
     lane->todo = NULL;
     list_remove(&lane->ready);
@@ -242,9 +267,14 @@ void verifier_drop(struct verifier *verifier, struct lane *lane)
     pthread_mutex_unlock(&verifier->lock);
 }
 
-struct verify_task *verifier_next(struct verifier *verifier)
+void verifier_hear(struct verifier *verifier)
 {
     uint64_t unused;
+    (void)!read(verifier->wake, &unused, sizeof unused);
+}
+
+struct verify_task *verifier_next(struct verifier *verifier)
+{
     pthread_mutex_lock(&verifier->lock);
     struct lane *lane = list_first(&verifier->done);
     struct verify_task *task = NULL;
@@ -258,8 +288,6 @@ struct verify_task *verifier_next(struct verifier *verifier)
         if (lane->first != NULL && lane->first->state == TASK_DONE) {
             list_append(&verifier->done, &lane->done, lane); /* lanes take turns here, too */
         }
-    } else {
-        (void)!read(verifier->wake, &unused, sizeof unused);
     }
     pthread_mutex_unlock(&verifier->lock);
     return task;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verifier: threads that check signatures. Tasks of one connection stand in its lane: their verdicts come
- * in the order of the tasks, whichever thread was first. Lanes take turns, a few tasks each, so that one
- * who floods does not stand in front of the others.
- * It refuses to know what is decided by a verdict. Only verify_task_run() runs on its threads.
+ * verifier: checks signatures, on threads and on the loop when that has nothing else to do: with one
+ * processor no thread is needed, and none is in the way. Tasks of one connection stand in its lane: their
+ * verdicts come in the order of the tasks, whoever was first. Lanes take turns of one task; those who had
+ * nothing waiting go before those who always have (as new flows do in FQ-CoDel, RFC 8290), so that one who
+ * floods does not stand in front of the others. It refuses to know what is decided by a verdict. Only
+ * prosa_verify_job_run() runs on its threads.
  */
 #ifndef REF_SERVER_VERIFIER_H
 #define REF_SERVER_VERIFIER_H
@@ -41,17 +43,25 @@ struct lane {
 struct verifier {
     pthread_mutex_t lock;
     pthread_cond_t work;
-    struct list ready, done; /* lanes with tasks to do, and with verdicts */
-    size_t waiting;          /* tasks whose verdicts were not taken */
+    struct list fresh; /* lanes that had nothing to do when a task came */
+    struct list known; /* those that had a turn since; whoever is empty at the next one is fresh again */
+    struct list done;  /* lanes with verdicts */
+    size_t todo;       /* tasks that nobody has begun */
+    size_t waiting;    /* tasks whose verdicts were not taken */
     uint64_t checked, spent_ns;
+    uint64_t since_ns; /* when the first verdict came that was not taken */
+    bool had_fresh;    /* a fresh lane had its turn since verdicts were taken */
     bool stopping;
-    int wake; /* eventfd: readable when there are verdicts */
+    bool asleep; /* the loop is, or will be: a verdict has to wake it */
+    int wake;    /* eventfd: readable when there are verdicts, and the loop was asleep */
+    size_t idle; /* threads that wait for work */
     size_t thread_count;
     pthread_t *threads;
 };
 
-/* Starts `threads` of them; 0: one a processor. 0 or -errno. */
-PROSA_NODISCARD int verifier_init(struct verifier *verifier, size_t threads);
+/* `count` signatures are checked at once, one of them by verifier_help(); 0: as many as there are processors.
+ * 0 or -errno. */
+PROSA_NODISCARD int verifier_init(struct verifier *verifier, size_t count);
 
 /* Ends the threads. Afterwards lanes with tasks can be freed. */
 void verifier_fini(struct verifier *verifier);
@@ -71,10 +81,23 @@ void verifier_put(struct verifier *verifier, struct lane *lane, struct verify_ta
 /* Nobody wants what is not taken yet: the tasks come back soon, marked as dropped. */
 void verifier_drop(struct verifier *verifier, struct lane *lane);
 
+enum verifier_state {
+    VERIFIER_SLEEPS, /* nothing is to be done; `wake` will be readable when there is a verdict */
+    VERIFIER_WORKS,  /* more is to be done, and verdicts are better taken later: many at once cost less */
+    VERIFIER_TELLS   /* verdicts are to be taken now */
+};
+
+/* The loop has nothing else to do: it checks a signature, if one waits. Verdicts are to be taken when none
+ * waits, or the fresh lanes have theirs while others wait, or the first verdict is `patience_ns` old. */
+PROSA_NODISCARD enum verifier_state verifier_help(struct verifier *verifier, uint64_t patience_ns);
+
+/* `wake` is readable. */
+void verifier_hear(struct verifier *verifier);
+
 /* The next verdict, or NULL: there is none now. The task is the caller's to free. */
 PROSA_NODISCARD struct verify_task *verifier_next(struct verifier *verifier);
 
-/* Tasks without a verdict that was taken, signatures checked so far, and the time that took. */
+/* Tasks without a verdict that was taken, signatures checked so far, and the processors' time that took. */
 size_t verifier_waiting(struct verifier *verifier);
 void verifier_measure(struct verifier *verifier, uint64_t *checked, uint64_t *spent_ns);
 

@@ -217,7 +217,7 @@ static void wake(struct relay *relay, const struct loop_event *event)
 static bool serve(struct relay *relay)
 {
     struct loop_event event;
-    if (loop_wait(&relay->loop) != 0) {
+    if (loop_wait(&relay->loop, false) != 0) {
         return false;
     }
     while (loop_next(&relay->loop, &event)) {

@@ -114,7 +114,7 @@ bool load_step(struct load *load)
     if (load->has_failed) {
         return false;
     }
-    if (loop_wait(&load->loop) != 0) {
+    if (loop_wait(&load->loop, false) != 0) {
         return load_fail(load, "load", "it cannot wait");
     }
     while (loop_next(&load->loop, &event)) {

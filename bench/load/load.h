@@ -36,7 +36,7 @@ struct plan {
     uint32_t seconds;    /* of a flood, at most */
     bool replays;        /* members ask for all that was ever said */
     bool pauses;         /* a line on stdin begins each step, or ends a flood */
-    pid_t watched;       /* the server; 0: nobody */
+    struct watched watched; /* the server */
 };
 
 /* The messages of one writer, ready to be sent, one after the other. */

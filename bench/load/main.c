@@ -37,6 +37,7 @@ enum {
     SECONDS,
     PAUSES,
     WATCH,
+    COUNTERS,
     HELP,
     OPTION_COUNT
 };
@@ -65,6 +66,7 @@ static const struct option_spec table[OPTION_COUNT] = {
     [SECONDS] = {"seconds", NULL, "NUMBER", "0", "of a flood, at most"},
     [PAUSES] = {"pauses", NULL, NULL, "no", "a line on stdin begins each step, or ends a flood"},
     [WATCH] = {"watch", NULL, "PID", "0", "the server: its time, switches and memory are told, too"},
+    [COUNTERS] = {"counters", NULL, "ADDRESS:PORT", NULL, "where the server tells its own"},
     [HELP] = {"help", NULL, NULL, NULL, "this text"},
 };
 
@@ -152,7 +154,7 @@ static bool read_numbers(const struct reading *reading, struct plan *plan)
             return false;
         }
     }
-    plan->watched = (pid_t)watched;
+    plan->watched.pid = (pid_t)watched;
     return true;
 }
 
@@ -179,6 +181,9 @@ static bool read_all(const struct reading *reading, struct plan *plan, const cha
     }
     plan->entrance = plan->server;
     if (reading->values[ENTRANCE] != NULL && !read_address(reading, ENTRANCE, &plan->entrance)) {
+        return false;
+    }
+    if (reading->values[COUNTERS] != NULL && !read_address(reading, COUNTERS, &plan->watched.counters)) {
         return false;
     }
     if (reading->values[RUN] == NULL) {

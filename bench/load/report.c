@@ -13,12 +13,13 @@
 struct span span_begin(const struct load *load)
 {
     struct span span = {.self = {0}};
-    if (load->plan->watched > 0) {
-        watch_forget_peak(load->plan->watched);
-        span.server = watch_read(load->plan->watched);
+    const struct watched self = {.pid = getpid()};
+    if (load->plan->watched.pid > 0) {
+        watch_forget_peak(load->plan->watched.pid);
+        span.server = watch_read(&load->plan->watched);
     }
-    watch_forget_peak(getpid());
-    span.self = watch_read(getpid());
+    watch_forget_peak(self.pid);
+    span.self = watch_read(&self);
     return span;
 }
 
@@ -42,11 +43,12 @@ static void print_watch(const char *name, const struct watch *watch)
 
 static void print_sides(const struct load *load, const struct span *span)
 {
-    const struct watch self = watch_read(getpid());
+    const struct watched itself = {.pid = getpid()};
+    const struct watch self = watch_read(&itself);
     const struct watch self_since = watch_since(&span->self, &self);
     print_watch("load", &self_since);
-    if (load->plan->watched > 0) {
-        const struct watch server = watch_read(load->plan->watched);
+    if (load->plan->watched.pid > 0) {
+        const struct watch server = watch_read(&load->plan->watched);
         const struct watch server_since = watch_since(&span->server, &server);
         print_watch("server", &server_since);
     }

@@ -53,7 +53,7 @@ class Bench:
                 unwatched = Options(
                     self.program("load"), subject.dialect, place.port, entrance, self.processors.load, subject.at_once
                 )
-                load = replace(unwatched, watch=pid)
+                load = replace(unwatched, watch=pid, counters=place.ports[1] if subject.kind == "prosa" else 0)
                 yield Served(subject, pid, place.port, folder, load, unwatched)
 
     def run(self, scenario: Scenario) -> None:

@@ -34,10 +34,12 @@ class Options:
     processors: tuple[int, ...]
     at_once: int
     watch: int = 0
+    counters: int = 0  # the port where the server tells its own; 0: nowhere
 
     def words(self, course: str, **settings: object) -> list[str]:
         words = [str(self.program), "--dialect", self.dialect, "--server", f"127.0.0.1:{self.port}"]
         words += ["--entrance", f"127.0.0.1:{self.entrance}"]
+        words += ["--counters", f"127.0.0.1:{self.counters}"] if self.counters else []
         for name, value in {"watch": self.watch, "at_once": self.at_once, **settings}.items():
             flag = f"--{name.replace('_', '-')}"
             words += [flag] if value is True else [flag, str(value)]

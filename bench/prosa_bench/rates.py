@@ -22,7 +22,7 @@ VERIFY_HINT = 20_000  # signatures a second: sets how long a pass lasts, like a 
 
 POSTS = Measure("posts_per_s", "posts/s", "messages accepted and shown to all", more_is_better=True)
 DELIVERIES = Measure("deliveries_per_s", "deliveries/s", "messages shown, each reader counted", more_is_better=True)
-OUTSIDE = Measure("outside_us", "us", "server's CPU time a delivery, without verifier threads", more_is_better=False)
+OUTSIDE = Measure("outside_us", "us", "server's CPU time a delivery, without that of signatures", more_is_better=False)
 
 
 def no_start(place: Place) -> Command:

@@ -67,7 +67,8 @@ def prosa(*, durable: bool = False, verifiers: int = 1) -> Callable[[Place], Com
     def start(place: Place) -> Command:
         words = [str(place.programs / "bin" / "prosa-server"), "--port", str(place.port), "--data", str(place.folder)]
         words += ["--verifiers", str(verifiers), "--log-level", "warn", "--exempt", "127.0.0.1"]
-        words += ["--timers", "max_window=256", *([] if durable else ["--memory"])]
+        words += ["--timers", "max_window=256", "--metrics", f"127.0.0.1:{place.ports[1]}"]
+        words += [] if durable else ["--memory"]
         return Command(words, place.port, says_ready=True)
 
     return start

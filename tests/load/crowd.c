@@ -293,7 +293,7 @@ static void live(struct crowd *crowd)
     go_on(crowd);
     while (problem == 0 && !crowd->party.has_failed && !crowd->is_over) {
         fflush(stdout);
-        problem = loop_wait(loop);
+        problem = loop_wait(loop, false);
         while (problem == 0 && !crowd->party.has_failed && loop_next(loop, &event)) {
             wake(crowd, &event);
         }

@@ -24,6 +24,11 @@ void machine_init(struct world *of)
 
 /* --- clock ------------------------------------------------------------------------------------ */
 
+uint64_t clock_now_ns(void)
+{
+    return world->now * 1000000;
+}
+
 uint64_t clock_unix_ms(void)
 {
     return DATE_MS + world->now + (uint64_t)world->skew;
@@ -70,11 +75,11 @@ void loop_remove(struct loop *loop, struct loop_source *source)
 
 /* --- verifier --------------------------------------------------------------------------------- */
 
-int verifier_init(struct verifier *verifier, size_t threads)
+int verifier_init(struct verifier *verifier, size_t count)
 {
-    (void)threads;
+    (void)count;
     *verifier = (struct verifier){.wake = -1};
-    list_init(&verifier->ready);
+    list_init(&verifier->known);
     return 0;
 }
 
@@ -144,7 +149,7 @@ void verifier_put(struct verifier *verifier, struct lane *lane, struct verify_ta
         lane->last->next = task;
     } else {
         lane->first = task;
-        list_append(&verifier->ready, &lane->ready, lane);
+        list_append(&verifier->known, &lane->ready, lane);
     }
     lane->last = task;
     lane->count++;
@@ -160,10 +165,23 @@ void verifier_drop(struct verifier *verifier, struct lane *lane)
     }
 }
 
+/* machine_verify() does it. */
+enum verifier_state verifier_help(struct verifier *verifier, uint64_t patience_ns)
+{
+    (void)verifier;
+    (void)patience_ns;
+    return VERIFIER_SLEEPS;
+}
+
+void verifier_hear(struct verifier *verifier)
+{
+    (void)verifier;
+}
+
 /* Verdicts of one lane come in the order of its tasks. */
 struct verify_task *verifier_next(struct verifier *verifier)
 {
-    LIST_EACH(at, &verifier->ready)
+    LIST_EACH(at, &verifier->known)
     {
         struct lane *lane = at->of;
         struct verify_task *task = lane->first;
@@ -177,7 +195,7 @@ struct verify_task *verifier_next(struct verifier *verifier)
         if (lane->first == NULL) {
             lane->last = NULL;
         } else {
-            list_append(&verifier->ready, &lane->ready, lane);
+            list_append(&verifier->known, &lane->ready, lane);
         }
         return task;
     }
@@ -212,7 +230,7 @@ void machine_verify(struct world *of)
 {
     struct verifier *verifier = &of->hub.verifier;
     const uint64_t many = world_chance(of, 2) ? 12 : 2; /* the threads have other things to do at times */
-    LIST_EACH(at, &verifier->ready)
+    LIST_EACH(at, &verifier->known)
     {
         if (world_random(of, many) == 0) {
             verify_lane(verifier, at->of);

@@ -256,44 +256,46 @@ static void test_pruning_keeps_ids_and_counters(void)
     struct rig rig;
     struct store_author author;
     struct store_room found;
-    uint8_t ids[200][PROSA_HASH_SIZE];
+    enum { said = STORE_IDS + 136 };
+    static uint8_t ids[said][PROSA_HASH_SIZE];
     uint64_t seq;
     PROSA_CLAUSE("FLOW-23");
     rig_init(&rig, NULL);
     rig_open(&rig);
     struct rig_room dev = rig_make_room(&rig, "dev", 1);
     say_many(&rig, &dev, &rig.bob, 1, 3);
-    for (uint64_t i = 0; i < 200; i++) {
+    for (uint64_t i = 0; i < said; i++) {
         (void)rig_say(&rig, &dev, &rig.ada, i + 1, "again");
         memcpy(ids[i], rig_last_id(&rig), PROSA_HASH_SIZE);
     }
     rig_settle(&rig);
-    const uint64_t steps[] = {2, 50, 51, 203};
+    const uint64_t steps[] = {2, 50, 51, said + 3};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         prune(&rig, steps[i]);
         reopen(&rig);
         CHECK(store_find_room(rig.store, prosa_bytes_of_string("dev"), NULL, &found) == STORE_FOUND);
-        CHECK(found.oldest_seq == steps[i] && found.head_seq == 203);
+        CHECK(found.oldest_seq == steps[i] && found.head_seq == said + 3);
         CHECK(store_find_author(rig.store, 1, rig.bob.key, &author) == STORE_FOUND);
         CHECK(author.counter == 3 && author.room_seq == 3 && author.id_count == 3);
         CHECK(store_find_author(rig.store, 1, rig.ada.key, &author) == STORE_FOUND);
-        CHECK(author.counter == 200 && author.room_seq == 203 && author.id_count == STORE_IDS);
-        CHECK(memcmp(author.ids, ids[200 - STORE_IDS], sizeof author.ids) == 0);
+        CHECK(author.counter == said && author.room_seq == said + 3 && author.id_count == STORE_IDS);
+        CHECK(memcmp(author.ids, ids[said - STORE_IDS], sizeof author.ids) == 0);
         CHECK(store_find_time(rig.store, 1, 0, &seq) == STORE_FOUND && seq == steps[i]);
     }
     PROSA_CLAUSE("AUD-07");
-    CHECK(store_put_pruned(rig.store, 1, 204, found.chain) != 0);
+    CHECK(store_put_pruned(rig.store, 1, said + 4, found.chain) != 0);
     rig_settle(&rig);
     reopen(&rig);
     CHECK(store_find_room(rig.store, prosa_bytes_of_string("dev"), NULL, &found) == STORE_FOUND);
-    CHECK(found.oldest_seq == 204 && memcmp(found.pruned_chain, dev.stored.chain, sizeof found.chain) == 0);
+    CHECK(found.oldest_seq == said + 4 &&
+          memcmp(found.pruned_chain, dev.stored.chain, sizeof found.chain) == 0);
     CHECK(store_find_time(rig.store, 1, 0, &seq) == STORE_NONE);
-    say_many(&rig, &dev, &rig.ada, 201, 10);
-    prune(&rig, 209);
+    say_many(&rig, &dev, &rig.ada, said + 1, 10);
+    prune(&rig, said + 9);
     reopen(&rig);
     CHECK(store_find_author(rig.store, 1, rig.ada.key, &author) == STORE_FOUND);
-    CHECK(author.counter == 210 && author.id_count == STORE_IDS);
-    CHECK(memcmp(author.ids[0], ids[210 - STORE_IDS], PROSA_HASH_SIZE) == 0);
+    CHECK(author.counter == said + 10 && author.id_count == STORE_IDS);
+    CHECK(memcmp(author.ids[0], ids[said + 10 - STORE_IDS], PROSA_HASH_SIZE) == 0);
     rig_fini(&rig);
 }
 

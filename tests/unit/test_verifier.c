@@ -8,6 +8,8 @@
 
 enum { LANES = 3, TASKS = 200 };
 
+#define LONG_NS UINT64_C(60000000000)
+
 static struct prosa_keypair ada;
 static struct verifier verifier;
 static struct lane lanes[LANES];
@@ -41,19 +43,23 @@ static struct verify_task *next(void)
     struct verify_task *task;
     while ((task = verifier_next(&verifier)) == NULL) {
         struct pollfd wake = {.fd = verifier.wake, .events = POLLIN};
+        if (verifier_help(&verifier, LONG_NS) != VERIFIER_SLEEPS) {
+            continue;
+        }
         if (poll(&wake, 1, 60000) != 1) {
             return NULL;
         }
+        verifier_hear(&verifier);
     }
     return task;
 }
 
-static bool begin(size_t threads)
+static bool begin(size_t count)
 {
     for (size_t i = 0; i < LANES; i++) {
         lane_init(&lanes[i], &lanes[i]);
     }
-    return verifier_init(&verifier, threads) == 0;
+    return verifier_init(&verifier, count) == 0;
 }
 
 static void end(void)
@@ -64,11 +70,11 @@ static void end(void)
     }
 }
 
-static void test_in_order_for_each_lane(size_t threads)
+static void test_in_order_for_each_lane(size_t count)
 {
     uint64_t last[LANES] = {0};
     unsigned wrong = 0;
-    CHECK(begin(threads));
+    CHECK(begin(count));
     for (uint64_t n = 1; n <= TASKS; n++) {
         for (size_t i = 0; i < LANES; i++) {
             verifier_put(&verifier, &lanes[i], make_task(n, n % 7 != i));
@@ -114,6 +120,54 @@ static void test_fair_between_lanes(void)
     end(); /* with tasks that are waiting, and verdicts that nobody took */
 }
 
+static void put(size_t lane, uint64_t counter)
+{
+    verifier_put(&verifier, &lanes[lane], make_task(counter, true));
+}
+
+/* Takes all verdicts that there are; how many are of each lane. */
+static void count_verdicts(size_t of_lane[static LANES])
+{
+    struct verify_task *task;
+    memset(of_lane, 0, LANES * sizeof *of_lane);
+    while ((task = verifier_next(&verifier)) != NULL) {
+        of_lane[task->lane - lanes]++;
+        free(task);
+    }
+}
+
+/* One who says something now and then does not wait for anybody who has much to be checked, and its verdict
+ * does not wait for theirs; who comes back before its turn would have come takes that turn. */
+static void test_newcomers_go_first(void)
+{
+    size_t of_lane[LANES];
+    CHECK(begin(1));
+    for (uint64_t n = 1; n <= TASKS; n++) {
+        put(0, n);
+        put(1, n);
+    }
+    PROSA_CLAUSE("FLOW-42");
+    CHECK(verifier_help(&verifier, LONG_NS) == VERIFIER_WORKS); /* both are fresh */
+    CHECK(verifier_help(&verifier, LONG_NS) == VERIFIER_TELLS);
+    count_verdicts(of_lane);
+    CHECK(of_lane[0] == 1 && of_lane[1] == 1);
+    CHECK(verifier_help(&verifier, LONG_NS) == VERIFIER_WORKS); /* nobody is: verdicts wait for more */
+    put(2, 1);
+    CHECK(verifier_help(&verifier, LONG_NS) == VERIFIER_TELLS);
+    count_verdicts(of_lane);
+    CHECK(of_lane[0] == 1 && of_lane[1] == 0 && of_lane[2] == 1);
+    put(2, 2);
+    CHECK(verifier_help(&verifier, 0) == VERIFIER_TELLS); /* no patience; it is lane 1's turn */
+    count_verdicts(of_lane);
+    CHECK(of_lane[1] == 1 && of_lane[2] == 0);
+    while (verifier_help(&verifier, LONG_NS) == VERIFIER_WORKS) {
+    }
+    count_verdicts(of_lane);
+    CHECK(of_lane[0] == TASKS - 2 && of_lane[1] == TASKS - 2 && of_lane[2] == 1);
+    CHECK(verifier_help(&verifier, LONG_NS) == VERIFIER_SLEEPS);
+    end();
+}
+
 static void test_dropped_ones_come_back(void)
 {
     unsigned dropped = 0;
@@ -142,6 +196,7 @@ int main(void)
     test_in_order_for_each_lane(1);
     test_in_order_for_each_lane(4);
     test_fair_between_lanes();
+    test_newcomers_go_first();
     test_dropped_ones_come_back();
     return check_result();
 }
