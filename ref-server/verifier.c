@@ -9,6 +9,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* Signatures that the loop checks before it looks again for what has come: about a tenth of a millisecond. */
+#define HELPINGS 2u
+
 enum { TASK_WAITS, TASK_RUNS, TASK_DONE };
 
 /* --- checking --------------------------------------------------------------------------------- */
@@ -83,10 +86,16 @@ static void *work(void *argument)
     return NULL;
 }
 
+/* Those that are not to wait have their verdicts. With the lock. */
+static bool fresh_are_done(const struct verifier *verifier)
+{
+    return verifier->had_fresh && list_first(&verifier->fresh) == NULL;
+}
+
 /* With the lock. */
 static bool is_time(const struct verifier *verifier, uint64_t patience_ns)
 {
-    return verifier->todo == 0 || (verifier->had_fresh && list_first(&verifier->fresh) == NULL) ||
+    return verifier->todo == 0 || fresh_are_done(verifier) ||
            clock_now_ns() - verifier->since_ns >= patience_ns;
 }
 
@@ -96,7 +105,9 @@ enum verifier_state verifier_help(struct verifier *verifier, uint64_t patience_n
     pthread_mutex_lock(&verifier->lock);
     if (verifier->todo > 0) {
         const uint64_t before_ns = clock_thread_ns();
-        check(verifier, take(verifier));
+        for (unsigned i = 0; i < HELPINGS && verifier->todo > 0 && !fresh_are_done(verifier); i++) {
+            check(verifier, take(verifier));
+        }
         verifier->spent_ns += clock_thread_ns() - before_ns;
     }
     if (list_first(&verifier->done) != NULL) {

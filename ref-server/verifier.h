@@ -87,8 +87,8 @@ enum verifier_state {
     VERIFIER_TELLS   /* verdicts are to be taken now */
 };
 
-/* The loop has nothing else to do: it checks a signature, if one waits. Verdicts are to be taken when none
- * waits, or the fresh lanes have theirs while others wait, or the first verdict is `patience_ns` old. */
+/* The loop has nothing else to do: it checks a signature or two, if they wait. Verdicts are to be taken when
+ * none waits, or the fresh lanes have theirs while others wait, or the first verdict is `patience_ns` old. */
 PROSA_NODISCARD enum verifier_state verifier_help(struct verifier *verifier, uint64_t patience_ns);
 
 /* `wake` is readable. */
