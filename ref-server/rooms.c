@@ -173,7 +173,7 @@ enum prosa_status room_append(struct room *room, struct room_author *author, str
 {
     const uint64_t seq = room->last_seq + 1;
     const uint64_t time = unix_ms > room->server_time ? unix_ms : room->server_time;
-    const size_t cap = PROSA_HEADER_SIZE + publish.size + PROSA_PUBLISH_HEADROOM;
+    const size_t cap = prosa_deliver_size(publish, room->audit);
     if (!make_entry_place(room) || (!room->durable && !make_id_place(author))) {
         return PROSA_ERR_NO_SPACE;
     }

@@ -59,9 +59,18 @@ bool prosa_text_next(struct prosa_bytes *text, uint32_t *code_point)
     return good;
 }
 
+/* Most texts are ASCII, and nearly all of each: the rest of one behind that. */
+static struct prosa_bytes skip_ascii(struct prosa_bytes text)
+{
+    size_t size = 0;
+    while (size < text.size && text.at[size] > 0x00 && text.at[size] < 0x80)
+        size++;
+    return prosa_bytes(text.at + size, text.size - size);
+}
+
 bool prosa_text_is_valid(struct prosa_bytes text)
 {
-    while (text.size > 0) {
+    while ((text = skip_ascii(text)).size > 0) {
         uint32_t code_point;
         if (!prosa_text_next(&text, &code_point) || code_point == 0)
             return false;

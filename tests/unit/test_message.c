@@ -341,7 +341,7 @@ static void test_deliver_keeps_the_publish_verbatim(void)
     struct prosa_bytes body = prosa_bytes(octets + PROSA_HEADER_SIZE, size - PROSA_HEADER_SIZE);
     struct guarded out = guarded_new(size + 60);
     CHECK(prosa_deliver_encode(body, 5, 6, hash, out.at, out.size, &delivered) == PROSA_OK);
-    CHECK(delivered == out.size && out.size <= size + PROSA_PUBLISH_HEADROOM);
+    CHECK(delivered == out.size && out.size == prosa_deliver_size(body, true));
     CHECK(decode(prosa_bytes(out.at, delivered), PROSA_FROM_SERVER, &deliver) == PROSA_OK);
     CHECK(prosa_bytes_equal(prosa_publish_zone(deliver.body), body));
     CHECK(prosa_bytes_equal(prosa_author_zone(deliver.body), prosa_author_zone(body)));

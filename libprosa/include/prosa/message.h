@@ -185,9 +185,15 @@ PROSA_API PROSA_NODISCARD enum prosa_status prosa_message_encode(const struct pr
                                                                  struct prosa_bytes extra, uint8_t *out,
                                                                  size_t cap, size_t *size);
 
+/* Octets of the DELIVER that prosa_deliver_encode() makes of a PUBLISH. */
+static inline size_t prosa_deliver_size(struct prosa_bytes publish, bool has_prev_hash)
+{
+    return PROSA_HEADER_SIZE + publish.size + 2 * (PROSA_FIELD_HEADER_SIZE + sizeof(uint64_t)) +
+           (has_prev_hash ? PROSA_FIELD_HEADER_SIZE + PROSA_HASH_SIZE : 0);
+}
+
 /* Writes the DELIVER of a PUBLISH whose decoded body is `publish`: its octets verbatim, then the
- * server's fields [MSG-11]. `prev_hash` may be NULL. Never needs more than
- * PROSA_HEADER_SIZE + publish.size + PROSA_PUBLISH_HEADROOM octets. */
+ * server's fields [MSG-11]. `prev_hash` may be NULL. */
 PROSA_API PROSA_NODISCARD enum prosa_status prosa_deliver_encode(struct prosa_bytes publish,
                                                                  uint64_t room_seq, uint64_t server_time,
                                                                  const uint8_t *prev_hash, uint8_t *out,
