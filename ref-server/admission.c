@@ -5,9 +5,7 @@
 #include "joining.h"
 #include "log.h"
 
-#include <search.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* Names that are bound, so that strangers cannot fill the memory with new ones. */
 #define NAMES_MAX 100000u
@@ -19,58 +17,29 @@ static const uint8_t *key_of(const struct conn *conn)
 
 /* --- sessions by key -------------------------------------------------------------------------- */
 
-/* The newest session of a key, until all of it is gone. */
-struct holder {
-    uint8_t key[PROSA_KEY_SIZE];
-    struct conn *conn;
-};
-
-static int compare(const void *a, const void *b)
+static struct prosa_bytes key_octets(const void *conn)
 {
-    return memcmp(((const struct holder *)a)->key, ((const struct holder *)b)->key, PROSA_KEY_SIZE);
+    return prosa_bytes(key_of(conn), PROSA_KEY_SIZE);
 }
 
-static struct holder *find_holder(const struct hub *hub, const uint8_t key[static PROSA_KEY_SIZE])
+/* The newest session of a key, until all of it is gone; or NULL. */
+static struct conn *holder_of(const struct hub *hub, const uint8_t key[static PROSA_KEY_SIZE])
 {
-    struct holder wanted;
-    memcpy(wanted.key, key, PROSA_KEY_SIZE);
-    struct holder *const *found = tfind(&wanted, &hub->by_key, compare);
-    return found != NULL ? *found : NULL;
-}
-
-/* The session is the one of its key from now on. False: no memory. */
-static bool hold_key(struct hub *hub, struct conn *conn)
-{
-    struct holder *holder = find_holder(hub, key_of(conn));
-    if (holder == NULL) {
-        holder = malloc(sizeof *holder);
-        if (holder == NULL) {
-            return false;
-        }
-        memcpy(holder->key, key_of(conn), PROSA_KEY_SIZE);
-        if (tsearch(holder, &hub->by_key, compare) == NULL) {
-            free(holder);
-            return false;
-        }
-    }
-    holder->conn = conn;
-    return true;
+    return table_find(&hub->by_key, prosa_bytes(key, PROSA_KEY_SIZE));
 }
 
 void admission_forget(struct hub *hub, struct conn *conn)
 {
-    struct holder *holder = find_holder(hub, key_of(conn));
-    if (holder != NULL && holder->conn == conn) {
-        tdelete(holder, &hub->by_key, compare);
-        free(holder);
+    if (holder_of(hub, key_of(conn)) == conn) {
+        table_remove(&hub->by_key, key_octets(conn));
     }
 }
 
 void admission_kick(struct hub *hub, const uint8_t key[static PROSA_KEY_SIZE])
 {
-    const struct holder *holder = find_holder(hub, key);
-    if (holder != NULL) {
-        hub_say_goodbye(hub, holder->conn, PROSA_CODE_KICKED);
+    struct conn *conn = holder_of(hub, key);
+    if (conn != NULL) {
+        hub_say_goodbye(hub, conn, PROSA_CODE_KICKED);
     }
 }
 
@@ -80,7 +49,7 @@ void admission_kick(struct hub *hub, const uint8_t key[static PROSA_KEY_SIZE])
 static bool has_place(const struct hub *hub, const struct conn *conn)
 {
     const size_t most = hub->settings->max_clients;
-    return most == 0 || hub->stats.clients < most || find_holder(hub, key_of(conn)) != NULL;
+    return most == 0 || hub->stats.clients < most || holder_of(hub, key_of(conn)) != NULL;
 }
 
 void admission_on_hello(struct hub *hub, struct conn *conn)
@@ -122,7 +91,7 @@ static enum prosa_status check_name(const struct hub *hub, const struct conn *co
     if (!*is_new && of_nick != of_key) {
         return PROSA_ERR_DENIED;
     }
-    return *is_new && hub->names.count >= NAMES_MAX ? PROSA_ERR_BUSY : PROSA_OK;
+    return *is_new && names_count(&hub->names) >= NAMES_MAX ? PROSA_ERR_BUSY : PROSA_OK;
 }
 
 /* Binds a new name [ID-06]; *ticket: of its record, 0 when there is none. */
@@ -156,11 +125,10 @@ static enum prosa_status bind_name(struct hub *hub, const struct conn *conn, uin
  * are dropped that the log does not have yet [END-14]. True: those that it has are still to be decided. */
 static bool replace_older(struct hub *hub, struct conn *newer)
 {
-    const struct holder *holder = find_holder(hub, key_of(newer));
-    if (holder == NULL || holder->conn == newer) {
+    struct conn *older = holder_of(hub, key_of(newer));
+    if (older == NULL || older == newer) {
         return false;
     }
-    struct conn *older = holder->conn;
     verifier_drop(&hub->verifier, &older->lane);
     hub_say_goodbye(hub, older, PROSA_CODE_REPLACED);
     joining_hand_over(hub, older, newer);
@@ -219,7 +187,7 @@ void admission_decided(struct hub *hub, const struct journal_item *item, bool go
         return;
     }
     enum prosa_status status = good ? check_again(hub, conn) : PROSA_ERR_INTERNAL;
-    if (status == PROSA_OK && (conn->parted || !hold_key(hub, conn))) {
+    if (status == PROSA_OK && (conn->parted || !table_put(&hub->by_key, conn))) {
         status = PROSA_ERR_INTERNAL;
     }
     if (status != PROSA_OK) {
@@ -237,6 +205,20 @@ void admission_decided(struct hub *hub, const struct journal_item *item, bool go
     list_append(&hub->clients, &conn->place, conn);
     log_event(LOG_LEVEL_INFO, "client-ready", "session=%llu nick=%s key=%s address=%s",
               (unsigned long long)conn->number, conn->nick, conn->key_suffix, conn->address);
+}
+
+void admission_init(struct hub *hub)
+{
+    uint8_t seed[TABLE_SEED_SIZE];
+    entropy_fill(seed, sizeof seed);
+    table_init(&hub->by_key, key_octets, seed);
+    names_init(&hub->names, seed);
+}
+
+void admission_fini(struct hub *hub)
+{
+    table_fini(&hub->by_key);
+    names_fini(&hub->names);
 }
 
 bool admission_load(struct hub *hub)

@@ -9,6 +9,10 @@
 
 #include "journal.h"
 
+/* Nobody is known, nobody is here. */
+void admission_init(struct hub *hub);
+void admission_fini(struct hub *hub);
+
 /* The event HELLO. */
 void admission_on_hello(struct hub *hub, struct conn *conn);
 

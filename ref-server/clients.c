@@ -65,7 +65,7 @@ static void init_lists(struct hub *hub)
     list_init(&hub->journal);
     list_init(&hub->counted);
     list_init(&hub->grown);
-    names_init(&hub->names);
+    admission_init(hub);
     rooms_init(&hub->rooms);
 }
 
@@ -194,7 +194,7 @@ void clients_fini(struct hub *hub)
         free_conn(hub, at->of);
     }
     rooms_fini(&hub->rooms);
-    names_fini(&hub->names);
+    admission_fini(hub);
     terms_release(hub->terms);
 }
 

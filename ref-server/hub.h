@@ -43,7 +43,7 @@ struct hub {
     struct list grown;            /* rooms that have got entries since retention was looked at */
     struct loop_source announcer; /* whose deadline that is */
     struct loop_source keeper;    /* whose deadline is the next look for what is too old to be kept */
-    void *by_key;                 /* a tree of the newest READY connection of each key */
+    struct table by_key;          /* the newest READY connection of each key */
     uint64_t last_ticket, decided_ticket;
     struct stats stats;
     uint64_t turns_ns; /* how long it took to hand out the last verdicts */

@@ -1,52 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 #include "names.h"
 
-#include <search.h>
 #include <stdlib.h>
 
-static int compare_keys(const void *a, const void *b)
+static struct prosa_bytes key_of(const void *name)
 {
-    return memcmp(((const struct name *)a)->key, ((const struct name *)b)->key, PROSA_KEY_SIZE);
+    return prosa_bytes(((const struct name *)name)->key, PROSA_KEY_SIZE);
 }
 
-static int compare_nicks(const void *a, const void *b)
+static struct prosa_bytes nick_of(const void *name)
 {
-    const struct name *one = a;
-    const struct name *other = b;
-    if (one->nick_size != other->nick_size) {
-        return one->nick_size < other->nick_size ? -1 : 1;
-    }
-    return memcmp(one->nick, other->nick, one->nick_size);
+    return prosa_bytes(((const struct name *)name)->nick, ((const struct name *)name)->nick_size);
 }
 
-void names_init(struct names *names)
+void names_init(struct names *names, const uint8_t seed[static TABLE_SEED_SIZE])
 {
-    *names = (struct names){0};
-}
-
-static void keep(void *unused)
-{
-    (void)unused;
+    table_init(&names->by_key, key_of, seed);
+    table_init(&names->by_nick, nick_of, seed);
 }
 
 void names_fini(struct names *names)
 {
-    tdestroy(names->by_nick, keep);
-    tdestroy(names->by_key, free);
-    names_init(names);
+    for (size_t i = 0; i < names->by_key.cap; i++) {
+        free(names->by_key.places[i]);
+    }
+    table_fini(&names->by_key);
+    table_fini(&names->by_nick);
+}
+
+size_t names_count(const struct names *names)
+{
+    return names->by_key.count;
 }
 
 static struct name *find_key(const struct names *names, const uint8_t key[static PROSA_KEY_SIZE])
 {
-    struct name wanted;
-    memcpy(wanted.key, key, PROSA_KEY_SIZE);
-    struct name *const *found = tfind(&wanted, &names->by_key, compare_keys);
-    return found != NULL ? *found : NULL;
+    return table_find(&names->by_key, prosa_bytes(key, PROSA_KEY_SIZE));
 }
 
 const struct name *names_of_key(const struct names *names, const uint8_t key[static PROSA_KEY_SIZE])
 {
     return find_key(names, key);
+}
+
+const struct name *names_of_nick(const struct names *names, struct prosa_bytes nick)
+{
+    return table_find(&names->by_nick, nick);
 }
 
 static bool set_nick(struct name *name, struct prosa_bytes nick)
@@ -57,16 +56,6 @@ static bool set_nick(struct name *name, struct prosa_bytes nick)
     memcpy(name->nick, nick.at, nick.size);
     name->nick_size = (uint8_t)nick.size;
     return true;
-}
-
-const struct name *names_of_nick(const struct names *names, struct prosa_bytes nick)
-{
-    struct name wanted;
-    if (!set_nick(&wanted, nick)) {
-        return NULL;
-    }
-    struct name *const *found = tfind(&wanted, &names->by_nick, compare_nicks);
-    return found != NULL ? *found : NULL;
 }
 
 /* The entry of this key, made at need; NULL: no memory. */
@@ -81,11 +70,10 @@ static struct name *touch(struct names *names, const uint8_t key[static PROSA_KE
         return NULL;
     }
     memcpy(name->key, key, PROSA_KEY_SIZE);
-    if (tsearch(name, &names->by_key, compare_keys) == NULL) {
+    if (!table_put(&names->by_key, name)) {
         free(name);
         return NULL;
     }
-    names->count++;
     return name;
 }
 
@@ -93,8 +81,7 @@ static struct name *touch(struct names *names, const uint8_t key[static PROSA_KE
 static void drop_if_empty(struct names *names, struct name *name)
 {
     if (name->nick_size == 0 && !name->banned) {
-        tdelete(name, &names->by_key, compare_keys);
-        names->count--;
+        table_remove(&names->by_key, key_of(name));
         free(name);
     }
 }
@@ -105,7 +92,7 @@ bool names_bind(struct names *names, struct prosa_bytes nick, const uint8_t key[
     if (name == NULL) {
         return false;
     }
-    if (set_nick(name, nick) && tsearch(name, &names->by_nick, compare_nicks) != NULL) {
+    if (set_nick(name, nick) && table_put(&names->by_nick, name)) {
         return true;
     }
     name->nick_size = 0;
@@ -117,7 +104,7 @@ void names_unbind(struct names *names, const uint8_t key[static PROSA_KEY_SIZE])
 {
     struct name *name = find_key(names, key);
     if (name != NULL && name->nick_size > 0) {
-        tdelete(name, &names->by_nick, compare_nicks);
+        table_remove(&names->by_nick, nick_of(name));
         name->nick_size = 0;
         drop_if_empty(names, name);
     }

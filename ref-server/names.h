@@ -6,12 +6,12 @@
 #ifndef REF_SERVER_NAMES_H
 #define REF_SERVER_NAMES_H
 
-#include <prosa/bytes.h>
+#include "table.h"
+
 #include <prosa/registry.h>
 
 struct names {
-    void *by_key, *by_nick; /* trees of struct name */
-    size_t count;
+    struct table by_key, by_nick; /* of struct name */
 };
 
 /* `nick_size` 0: nothing but a ban. */
@@ -22,8 +22,11 @@ struct name {
     bool banned;
 };
 
-void names_init(struct names *names);
+void names_init(struct names *names, const uint8_t seed[static TABLE_SEED_SIZE]);
 void names_fini(struct names *names);
+
+/* Keys of which something is known. */
+size_t names_count(const struct names *names);
 
 /* NULL: unknown. */
 const struct name *names_of_key(const struct names *names, const uint8_t key[static PROSA_KEY_SIZE]);
