@@ -202,7 +202,7 @@ void admission_decided(struct hub *hub, const struct journal_item *item, bool go
     hub->stats.strangers--;
     hub->stats.clients++;
     list_remove(&conn->place);
-    list_append(&hub->clients, &conn->place, conn);
+    list_append(&hub->clients, &conn->place);
     log_event(LOG_LEVEL_INFO, "client-ready", "session=%llu nick=%s key=%s address=%s",
               (unsigned long long)conn->number, conn->nick, conn->key_suffix, conn->address);
 }

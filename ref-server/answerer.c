@@ -63,7 +63,7 @@ static void discard(struct pending *pending)
 static void decide(struct answerer *answerer, struct pending *pending, struct prosa_bytes text)
 {
     list_remove(&pending->node);
-    list_append(&answerer->decided, &pending->node, pending);
+    list_append(&answerer->decided, &pending->node);
     pending->answer = text.size > 0 ? malloc(text.size) : NULL;
     if (pending->answer != NULL) {
         memcpy(pending->answer, text.at, text.size);
@@ -132,7 +132,7 @@ static void start_waiting(struct answerer *answerer)
 {
     struct pending *pending;
     while (answerer->mode == ANSWER_COMMAND && answerer->running < RUNS_MAX &&
-           (pending = list_first(&answerer->waiting)) != NULL) {
+           (pending = LIST_FIRST(&answerer->waiting, struct pending, node)) != NULL) {
         const int problem = start(answerer, pending);
         if (problem != 0) {
             log_flood(LOG_LEVEL_ERROR, "answer-failed", "problem=\"%s\"", strerror(-problem));
@@ -140,7 +140,7 @@ static void start_waiting(struct answerer *answerer)
             continue;
         }
         list_remove(&pending->node);
-        list_append(&answerer->runs, &pending->node, pending);
+        list_append(&answerer->runs, &pending->node);
         answerer->running++;
     }
 }
@@ -152,7 +152,7 @@ static void make_way(struct answerer *answerer, const void *asker)
     size_t count = 0;
     LIST_EACH(at, &answerer->waiting)
     {
-        struct pending *pending = at->of;
+        struct pending *pending = LIST_OF(at, struct pending, node);
         if (pending->question.asker == asker) {
             oldest = oldest != NULL ? oldest : pending;
             count++;
@@ -173,7 +173,7 @@ bool answerer_ask(struct answerer *answerer, const struct question *question)
     memcpy(pending->text, question->text.at, question->text.size);
     pending->question.text.at = pending->text;
     make_way(answerer, question->asker);
-    list_append(&answerer->waiting, &pending->node, pending);
+    list_append(&answerer->waiting, &pending->node);
     if (answerer->mode == ANSWER_ECHO) {
         decide(answerer, pending, pending->question.text);
     } else if (answerer->mode == ANSWER_CONSOLE && answerer->operator_gone) {
@@ -187,7 +187,7 @@ static void discard_of(struct list *list, const void *asker)
 {
     LIST_EACH(at, list)
     {
-        struct pending *pending = at->of;
+        struct pending *pending = LIST_OF(at, struct pending, node);
         if (pending->question.asker == asker) {
             discard(pending);
         }
@@ -200,7 +200,7 @@ void answerer_forget(struct answerer *answerer, const void *asker)
     discard_of(&answerer->decided, asker);
     LIST_EACH(at, &answerer->runs)
     {
-        struct pending *pending = at->of;
+        struct pending *pending = LIST_OF(at, struct pending, node);
         if (pending->question.asker == asker) {
             pending->forgotten = true;
             command_kill(pending->command);
@@ -215,7 +215,7 @@ bool answerer_reply(struct answerer *answerer, struct prosa_bytes nick, struct p
     }
     LIST_EACH(at, &answerer->waiting)
     {
-        struct pending *pending = at->of;
+        struct pending *pending = LIST_OF(at, struct pending, node);
         if (nick.size == 0 || prosa_bytes_equal(nick, prosa_bytes_of_string(pending->question.nick))) {
             decide(answerer, pending, text);
             return true;
@@ -229,18 +229,18 @@ void answerer_fini(struct answerer *answerer)
     free_pending(answerer->told);
     LIST_EACH(at, &answerer->runs)
     {
-        struct pending *pending = at->of;
+        struct pending *pending = LIST_OF(at, struct pending, node);
         command_fini(pending->command, answerer->loop);
         discard(pending);
     }
     LIST_EACH(at, &answerer->waiting)
     {
-        struct pending *pending = at->of;
+        struct pending *pending = LIST_OF(at, struct pending, node);
         discard(pending);
     }
     LIST_EACH(at, &answerer->decided)
     {
-        struct pending *pending = at->of;
+        struct pending *pending = LIST_OF(at, struct pending, node);
         discard(pending);
     }
 }
@@ -253,7 +253,7 @@ void answerer_operator_leaves(struct answerer *answerer)
     }
     LIST_EACH(at, &answerer->waiting)
     {
-        struct pending *pending = at->of;
+        struct pending *pending = LIST_OF(at, struct pending, node);
         decide_nobody(answerer, pending);
     }
 }
@@ -274,7 +274,7 @@ void answerer_reap(struct answerer *answerer)
     struct prosa_bytes text;
     LIST_EACH(at, &answerer->runs)
     {
-        struct pending *pending = at->of;
+        struct pending *pending = LIST_OF(at, struct pending, node);
         if (!command_reap(pending->command, answerer->loop, &text)) {
             continue;
         }
@@ -290,7 +290,7 @@ void answerer_reap(struct answerer *answerer)
 
 bool answerer_next(struct answerer *answerer, struct verdict *verdict)
 {
-    struct pending *pending = list_first(&answerer->decided);
+    struct pending *pending = LIST_FIRST(&answerer->decided, struct pending, node);
     free_pending(answerer->told);
     answerer->told = pending;
     if (pending == NULL) {

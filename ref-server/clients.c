@@ -154,7 +154,7 @@ static void part(struct hub *hub, struct conn *conn, bool reset)
     list_remove(&conn->place);
     list_remove(&conn->dirty);
     conn_part(conn, hub->loop, reset);
-    list_append(&hub->parted, &conn->place, conn);
+    list_append(&hub->parted, &conn->place);
 }
 
 /* Those of whom nothing is on its way any more are gone. */
@@ -162,7 +162,7 @@ static void bury(struct hub *hub)
 {
     LIST_EACH(at, &hub->parted)
     {
-        struct conn *conn = at->of;
+        struct conn *conn = LIST_OF(at, struct conn, place);
         if (conn->in_flight == 0) {
             list_remove(&conn->place);
             free_conn(hub, conn);
@@ -174,7 +174,7 @@ static void part_all(struct hub *hub, struct list *list)
 {
     LIST_EACH(at, list)
     {
-        part(hub, at->of, false);
+        part(hub, LIST_OF(at, struct conn, place), false);
     }
 }
 
@@ -187,11 +187,11 @@ void clients_fini(struct hub *hub)
     store_close(hub->store); /* entries are lent to it until here */
     LIST_EACH(at, &hub->journal)
     {
-        free(at->of);
+        free(LIST_OF(at, struct journal_item, place));
     }
     LIST_EACH(at, &hub->parted)
     {
-        free_conn(hub, at->of);
+        free_conn(hub, LIST_OF(at, struct conn, place));
     }
     rooms_fini(&hub->rooms);
     admission_fini(hub);
@@ -222,7 +222,7 @@ static void admit(struct hub *hub, const struct newcomer *newcomer)
     memcpy(conn->network, newcomer->network, sizeof conn->network);
     memcpy(conn->nick, "-", sizeof "-");
     memcpy(conn->key_suffix, "-", sizeof "-");
-    list_append(&hub->strangers, &conn->place, conn);
+    list_append(&hub->strangers, &conn->place);
     hub->stats.strangers++;
     hub->stats.accepted_connections++;
     hub_mark(hub, conn);
@@ -430,17 +430,17 @@ void clients_settle(struct hub *hub)
     struct verdict verdict;
     struct conn *conn;
     do {
-        while ((conn = list_first(&hub->dirty)) != NULL) {
+        while ((conn = LIST_FIRST(&hub->dirty, struct conn, dirty)) != NULL) {
             turn(hub, conn);
         }
         while (answerer_next(hub->answerer, &verdict)) {
             publishing_answer(hub, &verdict);
         }
         take_outcomes(hub);
-        if (list_first(&hub->dirty) == NULL) {
+        if (list_is_empty(&hub->dirty)) {
             publishing_retain(hub); /* when everybody has been given what can be sent [FLOW-40] */
         }
-    } while (list_first(&hub->dirty) != NULL);
+    } while (!list_is_empty(&hub->dirty));
     bury(hub);
 }
 
@@ -469,7 +469,7 @@ bool clients_work(struct hub *hub)
 const struct conn *clients_next(const struct hub *hub, const struct conn *previous)
 {
     const struct list *at = previous != NULL ? previous->place.next : hub->clients.next;
-    return at->of;
+    return at != &hub->clients ? LIST_OF(at, const struct conn, place) : NULL;
 }
 
 const struct stats *clients_stats(struct hub *hub)
@@ -500,7 +500,7 @@ static void goodbye(struct hub *hub, struct list *list, uint16_t code)
 {
     LIST_EACH(at, list)
     {
-        hub_say_goodbye(hub, at->of, code);
+        hub_say_goodbye(hub, LIST_OF(at, struct conn, place), code);
     }
 }
 
@@ -512,5 +512,5 @@ void clients_goodbye(struct hub *hub, uint16_t code)
 
 bool clients_are_gone(const struct hub *hub)
 {
-    return list_first(&hub->clients) == NULL && list_first(&hub->strangers) == NULL;
+    return list_is_empty(&hub->clients) && list_is_empty(&hub->strangers);
 }

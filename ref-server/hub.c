@@ -3,8 +3,8 @@
 
 void hub_mark(struct hub *hub, struct conn *conn)
 {
-    if (conn->dirty.next == &conn->dirty && !conn->parted) {
-        list_append(&hub->dirty, &conn->dirty, conn);
+    if (list_is_empty(&conn->dirty) && !conn->parted) {
+        list_append(&hub->dirty, &conn->dirty);
     }
 }
 
@@ -12,7 +12,7 @@ void hub_mark_room(struct hub *hub, struct room *room)
 {
     LIST_EACH(at, &room->roster.members)
     {
-        const struct member *member = at->of;
+        const struct member *member = LIST_OF(at, struct member, place);
         hub_mark(hub, member->owner);
     }
 }

@@ -135,7 +135,7 @@ static struct member *member_of(const struct conn *conn, const struct room *room
 {
     LIST_EACH(at, &conn->members)
     {
-        struct member *member = at->of;
+        struct member *member = LIST_OF(at, struct member, of_owner);
         if (member->room == room) {
             return member;
         }
@@ -147,7 +147,7 @@ struct room *joining_host_room(const struct conn *conn)
 {
     LIST_EACH(at, &conn->members)
     {
-        const struct member *member = at->of;
+        const struct member *member = LIST_OF(at, struct member, of_owner);
         if (room_is_private(member->room)) {
             return member->room;
         }
@@ -168,8 +168,8 @@ static void tell_others(struct hub *hub, struct room *room, bool was_counted)
     if (!was_counted || !roster->counted) {
         hub_mark_room(hub, room);
     }
-    if (roster->count_due && room->due.next == &room->due) {
-        list_append(&hub->counted, &room->due, room);
+    if (roster->count_due && list_is_empty(&room->due)) {
+        list_append(&hub->counted, &room->due);
         loop_set_deadline(hub->loop, &hub->announcer, hub->loop->now_ms + ANNOUNCE_MS);
     }
 }
@@ -191,10 +191,10 @@ static bool enter(struct hub *hub, struct conn *conn, struct room *room)
                               .room = room,
                               .key = prosa_server_session_client_key(&conn->session),
                               .nick = prosa_server_session_nick(&conn->session)};
-    list_append(&conn->members, &member->of_owner, member);
+    list_append(&conn->members, &member->of_owner);
     room->uses++;
     if (room_is_private(room)) {
-        list_append(&room->roster.members, &member->place, member);
+        list_append(&room->roster.members, &member->place);
         return true;
     }
     const bool was_counted = room->roster.counted;
@@ -223,13 +223,13 @@ void joining_hand_over(struct hub *hub, struct conn *older, struct conn *newer)
 {
     LIST_EACH(at, &older->members)
     {
-        struct member *member = at->of;
+        struct member *member = LIST_OF(at, struct member, of_owner);
         if (room_is_private(member->room)) {
             leave(hub, member);
             continue;
         }
         list_remove(&member->of_owner);
-        list_append(&newer->members, &member->of_owner, member);
+        list_append(&newer->members, &member->of_owner);
         member->owner = newer;
         member->key = prosa_server_session_client_key(&newer->session);
         member->nick = prosa_server_session_nick(&newer->session);
@@ -242,7 +242,7 @@ void joining_tell(struct hub *hub, struct conn *conn)
     static uint8_t scratch[ROSTER_SCRATCH]; /* the loop's thread alone comes here */
     LIST_EACH(at, &conn->members)
     {
-        struct member *member = at->of;
+        struct member *member = LIST_OF(at, struct member, of_owner);
         struct roster *roster = &member->room->roster;
         uint64_t at_seq;
         struct prosa_bytes frames;
@@ -259,7 +259,7 @@ void joining_announce(struct hub *hub)
 {
     LIST_EACH(at, &hub->counted)
     {
-        struct room *room = at->of;
+        struct room *room = LIST_OF(at, struct room, due);
         list_remove(&room->due);
         roster_announce(&room->roster);
         hub_mark_room(hub, room);
@@ -434,7 +434,7 @@ void joining_on_ended(struct hub *hub, struct conn *conn)
 {
     LIST_EACH(at, &conn->members)
     {
-        struct member *member = at->of;
+        struct member *member = LIST_OF(at, struct member, of_owner);
         leave(hub, member);
     }
     struct prosa_room *room;

@@ -3,7 +3,6 @@
 
 #include "log.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 struct journal_item *journal_add(struct hub *hub, enum journal_kind kind, struct conn *conn,
@@ -25,7 +24,7 @@ struct journal_item *journal_add(struct hub *hub, enum journal_kind kind, struct
     if (room != NULL) {
         room->uses++;
     }
-    list_append(&hub->journal, &item->place, item);
+    list_append(&hub->journal, &item->place);
     return item;
 }
 
@@ -50,8 +49,7 @@ static void take_back(struct hub *hub)
 {
     LIST_EACH(at, &hub->journal)
     {
-        struct journal_item *item = at->of;
-        assert(item != NULL); /* a head alone has nothing */
+        struct journal_item *item = LIST_OF(at, struct journal_item, place);
         item->failed = item->has_record;
         if (item->is_first) {
             item->room->number = 0;
@@ -89,7 +87,7 @@ static bool hear(struct hub *hub)
 struct journal_item *journal_next(struct hub *hub, bool *good)
 {
     do {
-        struct journal_item *item = list_first(&hub->journal);
+        struct journal_item *item = LIST_FIRST(&hub->journal, struct journal_item, place);
         if (item != NULL && item->ticket <= hub->decided_ticket) {
             list_remove(&item->place);
             *good = !item->failed;

@@ -9,20 +9,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The head of a list, and the node in each thing; `of` is the thing, NULL in a head. */
+/* The head of a list, and the node in each thing. */
 struct list {
     struct list *next, *previous;
-    void *of;
 };
 
 static inline void list_init(struct list *head)
 {
-    *head = (struct list){head, head, NULL};
+    *head = (struct list){head, head};
 }
 
-static inline void list_append(struct list *head, struct list *node, void *of)
+/* Of a node: whether it is in no list. */
+static inline bool list_is_empty(const struct list *head)
 {
-    *node = (struct list){head, head->previous, of};
+    return head->next == head;
+}
+
+static inline void list_append(struct list *head, struct list *node)
+{
+    *node = (struct list){head, head->previous};
     head->previous->next = node;
     head->previous = node;
 }
@@ -34,17 +39,19 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
-/* The first thing, or NULL. */
-static inline void *list_first(const struct list *head)
-{
-    return head->next->of;
-}
+/* NOLINTBEGIN(bugprone-macro-parentheses): types and names have none */
 
-/* Walks over all nodes; the body may remove the one in hand. `node` is a name, so it has no parentheses. */
-/* NOLINTBEGIN(bugprone-macro-parentheses) */
+/* The thing of `type` whose `member` the node is. */
+#define LIST_OF(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
+
+/* The first thing, or NULL. */
+#define LIST_FIRST(head, type, member) (list_is_empty(head) ? NULL : LIST_OF((head)->next, type, member))
+
+/* Walks over all nodes; the body may remove the one in hand. */
 #define LIST_EACH(node, head)                                                                                \
     for (struct list *node = (head)->next, *node##_next = node->next; node != (head);                        \
          node = node##_next, node##_next = node->next)
+
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

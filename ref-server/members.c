@@ -89,14 +89,14 @@ static void show_names_again(struct roster *roster)
     roster->count_due = false;
     LIST_EACH(at, &roster->members)
     {
-        struct member *member = at->of;
+        struct member *member = LIST_OF(at, struct member, place);
         member->list_due = member->resync_due = true;
     }
 }
 
 void roster_enter(struct roster *roster, struct member *member, uint32_t member_limit)
 {
-    list_append(&roster->members, &member->place, member);
+    list_append(&roster->members, &member->place);
     roster->count++;
     if (!roster->counted && roster->count > member_limit) {
         roster->counted = true;
@@ -143,7 +143,7 @@ static struct prosa_bytes list_all(const struct roster *roster, const struct mem
     LIST_EACH(at, &roster->members)
     {
         assert(size + ROSTER_FRAME <= ROSTER_SCRATCH);
-        size += encode(roster, PROSA_EVENT_HERE, at->of, scratch + size);
+        size += encode(roster, PROSA_EVENT_HERE, LIST_OF(at, struct member, place), scratch + size);
     }
     return prosa_bytes(scratch, size);
 }

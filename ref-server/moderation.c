@@ -19,7 +19,7 @@ static struct conn *find(const struct hub *hub, struct prosa_bytes nick, bool in
     struct conn *newest = NULL;
     LIST_EACH(at, &hub->clients)
     {
-        struct conn *conn = at->of;
+        struct conn *conn = LIST_OF(at, struct conn, place);
         if (has_nick(conn, nick) && prosa_server_session_ready(&conn->session) &&
             (!in_host || joining_host_room(conn) != NULL)) {
             newest = conn;
@@ -65,7 +65,7 @@ size_t moderation_kick(struct hub *hub, struct prosa_bytes nick)
     size_t count = 0;
     LIST_EACH(at, &hub->clients)
     {
-        struct conn *conn = at->of;
+        struct conn *conn = LIST_OF(at, struct conn, place);
         if (has_nick(conn, nick) && prosa_server_session_ready(&conn->session)) {
             hub_say_goodbye(hub, conn, PROSA_CODE_KICKED);
             count++;

@@ -78,7 +78,7 @@ void pages_free(struct pages *pages)
     }
     LIST_EACH(node, &pages->ages)
     {
-        drop(pages, node->of);
+        drop(pages, LIST_OF(node, struct page, age));
     }
     free(pages);
 }
@@ -92,7 +92,7 @@ static void make_way(struct pages *pages)
 {
     LIST_EACH(node, &pages->ages)
     {
-        struct page *oldest = node->of;
+        struct page *oldest = LIST_OF(node, struct page, age);
         if (pages->octets <= PAGES_OCTETS || pages->requests - oldest->used <= PROSA_BATCH_SLICES) {
             return;
         }
@@ -118,7 +118,7 @@ static struct page *load(struct pages *pages, int64_t room, uint64_t room_seq)
     struct page **bucket = bucket_of(pages, room, room_seq);
     page->next = *bucket;
     *bucket = page;
-    list_append(&pages->ages, &page->age, page);
+    list_append(&pages->ages, &page->age);
     pages->octets += weight_of(page);
     return page;
 }
@@ -148,7 +148,7 @@ struct prosa_bytes pages_entry(struct pages *pages, int64_t room, uint64_t room_
         }
     } else if (page != pages->last) {
         list_remove(&page->age);
-        list_append(&pages->ages, &page->age, page);
+        list_append(&pages->ages, &page->age);
     }
     page->used = pages->requests;
     pages->last = page;

@@ -24,7 +24,7 @@ static void hold_credit_of(struct hub *hub, struct list *conns, bool held)
 {
     LIST_EACH(at, conns)
     {
-        struct conn *conn = at->of;
+        struct conn *conn = LIST_OF(at, struct conn, place);
         conn->terms->config.credit_held = held;
         hub_mark(hub, conn);
     }
@@ -269,7 +269,7 @@ static void mark_overtaken(struct hub *hub, struct room *room)
 {
     LIST_EACH(at, &room->roster.members)
     {
-        const struct member *member = at->of;
+        const struct member *member = LIST_OF(at, struct member, place);
         struct conn *conn = member->owner;
         if (prosa_server_session_delivered(&conn->session, &room->shared) + 1 < room->shared.oldest_seq) {
             hub_mark(hub, conn);
@@ -281,7 +281,7 @@ void publishing_retain(struct hub *hub)
 {
     LIST_EACH(at, &hub->grown)
     {
-        struct room *room = at->of;
+        struct room *room = LIST_OF(at, struct room, grown);
         const uint64_t before = room->shared.oldest_seq;
         list_remove(&room->grown);
         retain(hub, room);
@@ -359,8 +359,8 @@ void publishing_decided(struct hub *hub, const struct journal_item *item, bool g
         item->room->in_log = item->room->durable;
         room_commit(item->room, item->author, item->chain);
         hub_mark_room(hub, item->room);
-        if (item->room->grown.next == &item->room->grown) {
-            list_append(&hub->grown, &item->room->grown, item->room);
+        if (list_is_empty(&item->room->grown)) {
+            list_append(&hub->grown, &item->room->grown);
         }
     }
     if (item->kind == JOURNAL_MESSAGE) {

@@ -389,7 +389,7 @@ bool rooms_add(struct rooms *rooms, struct room *room)
         NULL) {
         return false;
     }
-    list_append(&rooms->all, &room->place, room);
+    list_append(&rooms->all, &room->place);
     rooms->count++;
     rooms->named_count += private ? 0 : 1;
     return true;

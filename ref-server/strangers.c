@@ -21,7 +21,7 @@ static bool is_crowd(const struct hub *hub, const struct newcomer *newcomer)
     }
     LIST_EACH(at, &hub->strangers)
     {
-        const struct conn *conn = at->of;
+        const struct conn *conn = LIST_OF(at, struct conn, place);
         count += memcmp(conn->network, newcomer->network, NETWORK_SIZE) == 0 ? 1 : 0;
     }
     return count >= STRANGERS_OF_ONE && !is_exempt(hub, newcomer->address);
@@ -32,7 +32,7 @@ static struct conn *find_silent(const struct hub *hub)
 {
     LIST_EACH(at, &hub->strangers)
     {
-        struct conn *conn = at->of;
+        struct conn *conn = LIST_OF(at, struct conn, place);
         if (!prosa_server_session_saw_hello(&conn->session)) {
             return conn;
         }

@@ -20,12 +20,13 @@ enum { TASK_WAITS, TASK_RUNS, TASK_DONE };
 static struct verify_task *take(struct verifier *verifier)
 {
     struct lane *lane;
-    while ((lane = list_first(&verifier->fresh)) != NULL || (lane = list_first(&verifier->known)) != NULL) {
+    while ((lane = LIST_FIRST(&verifier->fresh, struct lane, ready)) != NULL ||
+           (lane = LIST_FIRST(&verifier->known, struct lane, ready)) != NULL) {
         struct verify_task *task = lane->todo;
-        verifier->had_fresh |= list_first(&verifier->fresh) == lane;
+        verifier->had_fresh |= verifier->fresh.next == &lane->ready;
         list_remove(&lane->ready);
         if (task != NULL) {
-            list_append(&verifier->known, &lane->ready, lane);
+            list_append(&verifier->known, &lane->ready);
             lane->todo = task->next;
             task->state = TASK_RUNS;
             verifier->todo--;
@@ -39,13 +40,13 @@ static struct verify_task *take(struct verifier *verifier)
 static void announce(struct verifier *verifier, struct lane *lane)
 {
     const uint64_t one = 1;
-    if (lane->first == NULL || lane->first->state != TASK_DONE || lane->done.next != &lane->done) {
+    if (lane->first == NULL || lane->first->state != TASK_DONE || !list_is_empty(&lane->done)) {
         return;
     }
-    if (list_first(&verifier->done) == NULL) {
+    if (list_is_empty(&verifier->done)) {
         verifier->since_ns = clock_now_ns();
     }
-    list_append(&verifier->done, &lane->done, lane);
+    list_append(&verifier->done, &lane->done);
     if (verifier->asleep) {
         verifier->asleep = false;
         (void)!write(verifier->wake, &one, sizeof one);
@@ -89,7 +90,7 @@ static void *work(void *argument)
 /* Those that are not to wait have their verdicts. With the lock. */
 static bool fresh_are_done(const struct verifier *verifier)
 {
-    return verifier->had_fresh && list_first(&verifier->fresh) == NULL;
+    return verifier->had_fresh && list_is_empty(&verifier->fresh);
 }
 
 /* With the lock. */
@@ -110,7 +111,7 @@ enum verifier_state verifier_help(struct verifier *verifier, uint64_t patience_n
         }
         verifier->spent_ns += clock_thread_ns() - before_ns;
     }
-    if (list_first(&verifier->done) != NULL) {
+    if (!list_is_empty(&verifier->done)) {
         state = is_time(verifier, patience_ns) ? VERIFIER_TELLS : VERIFIER_WORKS;
     } else if (verifier->todo == 0) {
         state = VERIFIER_SLEEPS;
@@ -250,8 +251,8 @@ void verifier_put(struct verifier *verifier, struct lane *lane, struct verify_ta
     }
     lane->last = task;
     lane->todo = lane->todo == NULL ? task : lane->todo;
-    if (lane->ready.next == &lane->ready) {
-        list_append(&verifier->fresh, &lane->ready, lane);
+    if (list_is_empty(&lane->ready)) {
+        list_append(&verifier->fresh, &lane->ready);
     }
     lane->count++;
     verifier->waiting++;
@@ -287,7 +288,7 @@ void verifier_hear(struct verifier *verifier)
 struct verify_task *verifier_next(struct verifier *verifier)
 {
     pthread_mutex_lock(&verifier->lock);
-    struct lane *lane = list_first(&verifier->done);
+    struct lane *lane = LIST_FIRST(&verifier->done, struct lane, done);
     struct verify_task *task = NULL;
     if (lane != NULL) {
         task = lane->first;
@@ -297,7 +298,7 @@ struct verify_task *verifier_next(struct verifier *verifier)
         verifier->waiting--;
         list_remove(&lane->done);
         if (lane->first != NULL && lane->first->state == TASK_DONE) {
-            list_append(&verifier->done, &lane->done, lane); /* lanes take turns here, too */
+            list_append(&verifier->done, &lane->done); /* lanes take turns here, too */
         }
     }
     pthread_mutex_unlock(&verifier->lock);

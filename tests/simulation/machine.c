@@ -149,7 +149,7 @@ void verifier_put(struct verifier *verifier, struct lane *lane, struct verify_ta
         lane->last->next = task;
     } else {
         lane->first = task;
-        list_append(&verifier->known, &lane->ready, lane);
+        list_append(&verifier->known, &lane->ready);
     }
     lane->last = task;
     lane->count++;
@@ -183,7 +183,7 @@ struct verify_task *verifier_next(struct verifier *verifier)
 {
     LIST_EACH(at, &verifier->known)
     {
-        struct lane *lane = at->of;
+        struct lane *lane = LIST_OF(at, struct lane, ready);
         struct verify_task *task = lane->first;
         if (task->state != TASK_DONE) {
             continue;
@@ -195,7 +195,7 @@ struct verify_task *verifier_next(struct verifier *verifier)
         if (lane->first == NULL) {
             lane->last = NULL;
         } else {
-            list_append(&verifier->known, &lane->ready, lane);
+            list_append(&verifier->known, &lane->ready);
         }
         return task;
     }
@@ -233,7 +233,7 @@ void machine_verify(struct world *of)
     LIST_EACH(at, &verifier->known)
     {
         if (world_random(of, many) == 0) {
-            verify_lane(verifier, at->of);
+            verify_lane(verifier, LIST_OF(at, struct lane, ready));
         }
     }
 }

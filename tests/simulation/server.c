@@ -59,7 +59,7 @@ static void check_memory(struct world *world)
         limits->undecided_limit + limits->output_limit + (size_t)2 * limits->max_frame + 8192;
     LIST_EACH(at, &world->hub.clients)
     {
-        const struct conn *conn = at->of;
+        const struct conn *conn = LIST_OF(at, struct conn, place);
         if (prosa_server_session_memory(&conn->session) > fixed + ROOMS * (256 + 48 * (size_t)ROOM_IDS)) {
             world_violated(world, "a connection takes more memory than it may [LIM-07]");
         }

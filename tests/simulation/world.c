@@ -160,7 +160,7 @@ static bool knows_members(struct world *world, const struct place *place, size_t
     }
     LIST_EACH(at, &found->roster.members)
     {
-        const struct member *member = at->of;
+        const struct member *member = LIST_OF(at, struct member, place);
         for (size_t i = 0; i < CLIENTS; i++) {
             here[i] = here[i] || prosa_bytes_equal(member->nick, prosa_bytes_of_string(nicks[i]));
         }
@@ -170,7 +170,7 @@ static bool knows_members(struct world *world, const struct place *place, size_t
 
 static bool is_at_rest(struct world *world)
 {
-    if (list_first(&world->hub.journal) != NULL || world->disk.record_count > 0) {
+    if (!list_is_empty(&world->hub.journal) || world->disk.record_count > 0) {
         return false;
     }
     for (size_t i = 0; i < CLIENTS; i++) {
