@@ -5,8 +5,6 @@
 #include "joining.h"
 #include "log.h"
 
-#include <stdio.h>
-
 /* Names that are bound, so that strangers cannot fill the memory with new ones. */
 #define NAMES_MAX 100000u
 
@@ -63,13 +61,13 @@ void admission_on_hello(struct hub *hub, struct conn *conn)
 
 void admission_on_auth(struct hub *hub, struct conn *conn, const struct prosa_server_event *event)
 {
-    struct verify_task *task = verify_task_new(event->octets, event->body, &event->job);
+    struct verify_task *task = conn_task(conn, event);
     if (task == NULL) {
         prosa_server_session_fail(&conn->session, PROSA_ERR_INTERNAL, hub->loop->now_ms);
         return;
     }
     conn->in_flight++;
-    verifier_put(&hub->verifier, &conn->lane, task);
+    verifier_put(&hub->verifier, conn->lane, task);
 }
 
 /* The nick and the key belong to nobody else [ID-07] [ID-08]; *is_new: to nobody, so that they are to be
@@ -129,7 +127,7 @@ static bool replace_older(struct hub *hub, struct conn *newer)
     if (older == NULL || older == newer) {
         return false;
     }
-    verifier_drop(&hub->verifier, &older->lane);
+    conn_drop_tasks(older, &hub->verifier);
     hub_say_goodbye(hub, older, PROSA_CODE_REPLACED);
     joining_hand_over(hub, older, newer);
     return older->journaled > 0;
@@ -157,9 +155,6 @@ void admission_verified(struct hub *hub, struct conn *conn, enum prosa_status st
         prosa_server_session_fail(&conn->session, status, hub->loop->now_ms);
         return;
     }
-    snprintf(conn->nick, sizeof conn->nick, "%.*s", (int)prosa_server_session_nick(&conn->session).size,
-             (const char *)prosa_server_session_nick(&conn->session).at);
-    key_suffix_format(key_of(conn), conn->key_suffix);
     (void)replace_older(hub, conn);
     welcome_later(hub, conn, ticket);
 }
@@ -203,8 +198,11 @@ void admission_decided(struct hub *hub, const struct journal_item *item, bool go
     hub->stats.clients++;
     list_remove(&conn->place);
     list_append(&hub->clients, &conn->place);
-    log_event(LOG_LEVEL_INFO, "client-ready", "session=%llu nick=%s key=%s address=%s",
-              (unsigned long long)conn->number, conn->nick, conn->key_suffix, conn->address);
+    if (log_shows(LOG_LEVEL_INFO)) {
+        const struct conn_words words = conn_describe(conn);
+        log_event(LOG_LEVEL_INFO, "client-ready", "session=%llu nick=%s key=%s address=%s",
+                  (unsigned long long)conn->number, words.nick, words.key_suffix, words.address);
+    }
 }
 
 void admission_init(struct hub *hub)

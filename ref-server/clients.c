@@ -146,7 +146,7 @@ static void free_conn(struct hub *hub, struct conn *conn)
 /* The connection is closed; the rest of it goes when nothing of it is on its way any more. */
 static void part(struct hub *hub, struct conn *conn, bool reset)
 {
-    verifier_drop(&hub->verifier, &conn->lane);
+    conn_drop_tasks(conn, &hub->verifier);
     answerer_forget(hub->answerer, conn); /* [FLOW-30] */
     joining_on_ended(hub, conn);
     hub->stats.strangers -= conn->number == 0 ? 1 : 0;
@@ -200,33 +200,32 @@ void clients_fini(struct hub *hub)
 
 static void admit(struct hub *hub, const struct newcomer *newcomer)
 {
+    char address[ADDRESS_TEXT_SIZE];
     struct conn *evicted = NULL;
     const char *refusal = strangers_judge(hub, newcomer, &evicted);
     if (refusal != NULL) {
-        log_event(LOG_LEVEL_WARN, refusal, "address=%s", newcomer->address);
+        log_event(LOG_LEVEL_WARN, refusal, "address=%s", endpoint_format(&newcomer->from, address));
         close(newcomer->fd);
         return;
     }
     if (evicted != NULL) {
-        log_event(LOG_LEVEL_WARN, "stranger-evicted", "address=%s", evicted->address);
+        log_event(LOG_LEVEL_WARN, "stranger-evicted", "address=%s", endpoint_format(&evicted->from, address));
         part(hub, evicted, false);
     }
-    struct conn *conn = conn_new(hub->loop, hub->client_kind, newcomer->fd, &hub->terms->config);
+    struct conn *conn = conn_new(hub->loop, hub->client_kind, newcomer, &hub->terms->config);
     if (conn == NULL) {
-        log_flood(LOG_LEVEL_ERROR, "no-memory", "address=%s", newcomer->address);
+        log_flood(LOG_LEVEL_ERROR, "no-memory", "address=%s", endpoint_format(&newcomer->from, address));
         return;
     }
     conn->terms = hub->terms;
     conn->terms->users++;
-    memcpy(conn->address, newcomer->address, sizeof conn->address);
-    memcpy(conn->network, newcomer->network, sizeof conn->network);
-    memcpy(conn->nick, "-", sizeof "-");
-    memcpy(conn->key_suffix, "-", sizeof "-");
     list_append(&hub->strangers, &conn->place);
     hub->stats.strangers++;
     hub->stats.accepted_connections++;
     hub_mark(hub, conn);
-    log_event(LOG_LEVEL_DEBUG, "accepted", "address=%s", newcomer->address);
+    if (log_shows(LOG_LEVEL_DEBUG)) {
+        log_event(LOG_LEVEL_DEBUG, "accepted", "address=%s", endpoint_format(&newcomer->from, address));
+    }
 }
 
 void clients_accept(struct hub *hub, struct loop_source *listening)
@@ -292,18 +291,22 @@ static void on_ended(struct hub *hub, const struct conn *conn, const struct pros
     const char *code = name != NULL ? name : "-";
     const char *how = how_in_words(ended);
     count_refusal(hub, ended);
+    if (!log_shows(LOG_LEVEL_INFO)) {
+        return;
+    }
+    const struct conn_words words = conn_describe(conn);
     log_value(ended->reason, reason);
     if (conn->number == 0) {
         /* Who says hello and goodbye, such as prosa-probe, comes every few seconds for as long as we live. */
         const bool is_polite = ended->how == PROSA_ENDING_GOODBYE && ended->from_peer;
         log_flood(is_polite ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "stranger-gone",
-                  "address=%s how=\"%s\" code=%s(0x%04x) reason=%s", conn->address, how, code, ended->code,
+                  "address=%s how=\"%s\" code=%s(0x%04x) reason=%s", words.address, how, code, ended->code,
                   reason);
         return;
     }
     log_event(LOG_LEVEL_INFO, "client-gone",
               "session=%llu nick=%s key=%s address=%s how=\"%s\" code=%s(0x%04x) reason=%s",
-              (unsigned long long)conn->number, conn->nick, conn->key_suffix, conn->address, how, code,
+              (unsigned long long)conn->number, words.nick, words.key_suffix, words.address, how, code,
               ended->code, reason);
 }
 
@@ -378,8 +381,7 @@ static void take_verdicts(struct hub *hub)
         } else {
             admission_verified(hub, conn, task->status);
         }
-        free(task);
-        conn->in_flight--;
+        conn_end_task(conn, task);
     }
 }
 

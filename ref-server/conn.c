@@ -12,33 +12,84 @@
 /* Octets that one send gives to the socket; who reads faster than the log is read would hold the loop. */
 #define CONN_SEND_SIZE (4 * (size_t)PROSA_BATCH_OCTETS)
 
-struct conn *conn_new(struct loop *loop, int kind, int fd, const struct prosa_server_config *config)
+struct conn *conn_new(struct loop *loop, int kind, const struct newcomer *newcomer,
+                      const struct prosa_server_config *config)
 {
     uint8_t nonce[PROSA_NONCE_SIZE];
     struct conn *conn = calloc(1, sizeof *conn);
     if (conn == NULL) {
-        close(fd);
+        close(newcomer->fd);
         return NULL;
     }
     entropy_fill(nonce, sizeof nonce);
     if (prosa_server_session_init(&conn->session, config, nonce, loop->now_ms) != PROSA_OK) {
         free(conn);
-        close(fd);
+        close(newcomer->fd);
         return NULL;
     }
     conn->source.kind = kind;
     conn->source.owner = conn;
-    if (loop_add(loop, &conn->source, fd, LOOP_READ) != 0) {
+    if (loop_add(loop, &conn->source, newcomer->fd, LOOP_READ) != 0) {
         prosa_server_session_fini(&conn->session);
         free(conn);
-        close(fd);
+        close(newcomer->fd);
         return NULL;
     }
+    conn->from = newcomer->from;
     list_init(&conn->place);
     list_init(&conn->dirty);
     list_init(&conn->members);
-    lane_init(&conn->lane, conn);
     return conn;
+}
+
+struct conn_words conn_describe(const struct conn *conn)
+{
+    struct conn_words words = {.nick = "-", .key_suffix = "-"};
+    const struct prosa_bytes nick = prosa_server_session_nick(&conn->session);
+    endpoint_format(&conn->from, words.address);
+    if (nick.size > 0) {
+        memcpy(words.nick, nick.at, nick.size);
+        words.nick[nick.size] = '\0';
+        key_suffix_format(prosa_server_session_client_key(&conn->session), words.key_suffix);
+    }
+    return words;
+}
+
+struct verify_task *conn_task(struct conn *conn, const struct prosa_server_event *event)
+{
+    if (conn->lane == NULL) {
+        conn->lane = malloc(sizeof *conn->lane);
+        if (conn->lane == NULL) {
+            return NULL;
+        }
+        lane_init(conn->lane, conn);
+    }
+    return verify_task_new(event->octets, event->body, &event->job);
+}
+
+static void free_lane(struct conn *conn)
+{
+    if (conn->lane != NULL) {
+        lane_fini(conn->lane);
+        free(conn->lane);
+        conn->lane = NULL;
+    }
+}
+
+void conn_end_task(struct conn *conn, struct verify_task *task)
+{
+    free(task);
+    conn->in_flight--;
+    if (conn->lane->count == 0) {
+        free_lane(conn);
+    }
+}
+
+void conn_drop_tasks(struct conn *conn, struct verifier *verifier)
+{
+    if (conn->lane != NULL) {
+        verifier_drop(verifier, conn->lane);
+    }
 }
 
 void conn_part(struct conn *conn, struct loop *loop, bool reset)
@@ -55,7 +106,7 @@ void conn_part(struct conn *conn, struct loop *loop, bool reset)
 void conn_free(struct conn *conn)
 {
     prosa_server_session_fini(&conn->session);
-    lane_fini(&conn->lane);
+    free_lane(conn);
     free(conn);
 }
 

@@ -25,7 +25,7 @@ struct conn {
     struct loop_source source;
     struct prosa_server_session session;
     struct terms *terms; /* what the session goes by */
-    struct lane lane;    /* its signatures that are being checked */
+    struct lane *lane;   /* its signatures that are being checked; NULL: there are none */
     struct list members; /* its places in rooms: struct member */
     unsigned in_flight;  /* of its signatures and journal items */
     unsigned journaled;  /* of its journal items alone */
@@ -35,17 +35,22 @@ struct conn {
     bool failed;         /* it took nothing and never will; what it still holds is read first */
     bool unreadable;     /* an entry that it is owed cannot be read: the session was told to fail */
     bool parted;         /* the session is over, the socket closed: it stays while something is in flight */
-    uint8_t network[NETWORK_SIZE];
-    /* For people. */
-    uint64_t number;
+    struct endpoint from;
+    uint64_t number; /* of its session; 0 until it is READY */
+};
+
+/* What is shown of a connection. */
+struct conn_words {
     char address[ADDRESS_TEXT_SIZE];
-    char nick[NICK_SIZE];
+    char nick[NICK_SIZE]; /* "-" until it is known, as the suffix of its key */
     char key_suffix[KEY_SUFFIX_SIZE];
 };
 
-/* Takes over the socket `fd` and watches it with a source of `kind`; NULL: it was closed, there is no
- * memory. */
-PROSA_NODISCARD struct conn *conn_new(struct loop *loop, int kind, int fd,
+struct conn_words conn_describe(const struct conn *conn);
+
+/* Takes over the socket of a newcomer and watches it with a source of `kind`; NULL: it was closed, there is
+ * no memory. */
+PROSA_NODISCARD struct conn *conn_new(struct loop *loop, int kind, const struct newcomer *newcomer,
                                       const struct prosa_server_config *config);
 
 /* Closes the socket, with a reset if `reset`: the session hears and says nothing any more. */
@@ -61,6 +66,13 @@ size_t conn_receive(struct conn *conn, uint64_t now_ms);
  * out: if there are any and it is not blocked, the session may have more to say. Entries that are not in
  * memory are read from `pages`, which may be NULL. */
 PROSA_NODISCARD size_t conn_send(struct conn *conn, struct pages *pages, uint64_t now_ms);
+
+/* A task for the job of an event, to be put into conn->lane at once. NULL: no memory. */
+PROSA_NODISCARD struct verify_task *conn_task(struct conn *conn, const struct prosa_server_event *event);
+/* Its verdict has been taken: it is freed. */
+void conn_end_task(struct conn *conn, struct verify_task *task);
+/* Nobody wants the verdicts that are still to come. */
+void conn_drop_tasks(struct conn *conn, struct verifier *verifier);
 
 /* The event SHUT. */
 void conn_shut(struct conn *conn);

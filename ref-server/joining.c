@@ -375,8 +375,9 @@ static void warn_of_lost_log(const struct conn *conn, const struct room *room, c
 {
     if (join->has_epoch && memcmp(join->epoch, room->shared.epoch, PROSA_EPOCH_SIZE) == 0 &&
         join->after_seq > room->shared.head_seq) {
+        const struct conn_words words = conn_describe(conn);
         log_flood(LOG_LEVEL_WARN, "client-ahead-of-log", "nick=%s key=%s room=%.*s has_seen=%llu head=%llu",
-                  conn->nick, conn->key_suffix, (int)room->shared.name_size, (const char *)room->shared.name,
+                  words.nick, words.key_suffix, (int)room->shared.name_size, (const char *)room->shared.name,
                   (unsigned long long)join->after_seq, (unsigned long long)room->shared.head_seq);
     }
 }

@@ -2,7 +2,6 @@
 #include "listener.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,25 +18,6 @@ union address {
     struct sockaddr_in6 in6;
     struct sockaddr_storage room;
 };
-
-/* In network byte order. */
-static in_port_t *port_of(union address *address)
-{
-    return address->any.sa_family == AF_INET6 ? &address->in6.sin6_port : &address->in.sin_port;
-}
-
-static void address_format(const struct sockaddr *address, socklen_t size, char out[static ADDRESS_TEXT_SIZE])
-{
-    char host[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE];
-    char port[6];
-    if (getnameinfo(address, size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) !=
-        0) {
-        snprintf(out, ADDRESS_TEXT_SIZE, "?");
-        return;
-    }
-    const bool brackets = strchr(host, ':') != NULL;
-    snprintf(out, ADDRESS_TEXT_SIZE, "%s%s%s:%s", brackets ? "[" : "", host, brackets ? "]" : "", port);
-}
 
 /* IPv4 and IPv6 sockets on one name each keep to their family; `::` alone takes both. */
 static int set_options(int fd, const union address *address)
@@ -58,7 +38,7 @@ static int socket_listen(const struct addrinfo *address, uint16_t port)
 {
     union address own = {0};
     memcpy(&own, address->ai_addr, address->ai_addrlen);
-    *port_of(&own) = htons(port);
+    *(own.any.sa_family == AF_INET6 ? &own.in6.sin6_port : &own.in.sin_port) = htons(port);
 
     const int fd = socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
@@ -86,8 +66,9 @@ static uint16_t note_address(struct listener *listener, int fd)
     if (getsockname(fd, &own.any, &size) != 0) {
         return 0;
     }
-    address_format(&own.any, size, listener->address);
-    return ntohs(*port_of(&own));
+    const struct endpoint endpoint = endpoint_of(&own.any);
+    endpoint_format(&endpoint, listener->address);
+    return endpoint.port;
 }
 
 /* Takes over a socket that listens. */
@@ -215,29 +196,6 @@ void listener_fini(struct listener *listener, struct loop *loop)
     listener->count = 0;
 }
 
-/* An IPv4 address is one also when it came to a socket for both families. */
-static void unmap(union address *peer, socklen_t *size)
-{
-    static const size_t mapped_at = 12;
-    if (peer->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&peer->in6.sin6_addr)) {
-        return;
-    }
-    struct sockaddr_in plain = {.sin_family = AF_INET, .sin_port = peer->in6.sin6_port};
-    memcpy(&plain.sin_addr, peer->in6.sin6_addr.s6_addr + mapped_at, sizeof plain.sin_addr);
-    peer->in = plain;
-    *size = sizeof plain;
-}
-
-static void note_network(const union address *peer, uint8_t network[static NETWORK_SIZE])
-{
-    memset(network, 0, NETWORK_SIZE);
-    if (peer->any.sa_family == AF_INET) {
-        memcpy(network, &peer->in.sin_addr, sizeof peer->in.sin_addr);
-    } else {
-        memcpy(network, peer->in6.sin6_addr.s6_addr, NETWORK_SIZE);
-    }
-}
-
 int listener_accept(struct loop *loop, struct loop_source *source, struct newcomer *newcomer)
 {
     union address peer = {0};
@@ -246,9 +204,7 @@ int listener_accept(struct loop *loop, struct loop_source *source, struct newcom
 
     newcomer->fd = accept4(source->fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (newcomer->fd >= 0) {
-        unmap(&peer, &size);
-        address_format(&peer.any, size, newcomer->address);
-        note_network(&peer, newcomer->network);
+        newcomer->from = endpoint_of(&peer.any);
         if (setsockopt(newcomer->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0) {
             return 0;
         }

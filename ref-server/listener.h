@@ -7,12 +7,10 @@
 #ifndef REF_SERVER_LISTENER_H
 #define REF_SERVER_LISTENER_H
 
+#include "endpoint.h"
 #include "loop.h"
 
 #define LISTENER_MAX 8
-
-/* "[ipv6%interface]:65535" with its final zero. */
-#define ADDRESS_TEXT_SIZE 80
 
 struct listener {
     struct loop_source sources[LISTENER_MAX];
@@ -30,13 +28,9 @@ PROSA_NODISCARD bool listener_adopt(struct listener *listener, struct loop *loop
                                     size_t count, char *why, size_t why_size);
 void listener_fini(struct listener *listener, struct loop *loop);
 
-/* What tells where somebody is from [LIM-05]: an IPv4 address, or the first 64 bits of an IPv6 one. */
-#define NETWORK_SIZE 8
-
 struct newcomer {
     int fd; /* non-blocking, TCP_NODELAY, the caller's */
-    char address[ADDRESS_TEXT_SIZE];
-    uint8_t network[NETWORK_SIZE];
+    struct endpoint from;
 };
 
 /* 0: *newcomer is set. -EAGAIN: there is none now. -EMFILE: no descriptor is left; the socket rests for a

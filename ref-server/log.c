@@ -47,6 +47,11 @@ void log_init(enum log_level level)
     lowest = level;
 }
 
+bool log_shows(enum log_level level)
+{
+    return level >= lowest;
+}
+
 static bool put(int fd, const char *line, size_t size)
 {
     while (size > 0) {
@@ -129,7 +134,7 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
     va_list arguments;
 
     tell_held(false);
-    if (level < lowest) {
+    if (!log_shows(level)) {
         return;
     }
     size_t size = begin(line, level, event);
@@ -147,7 +152,7 @@ void log_flood(enum log_level level, const char *event, const char *format, ...)
     va_list arguments;
 
     tell_held(false);
-    if (level < lowest) {
+    if (!log_shows(level)) {
         return;
     }
     while (flood < floods + FLOODS && flood->event != NULL && strcmp(flood->event, event) != 0) {

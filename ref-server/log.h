@@ -21,6 +21,8 @@ PROSA_NODISCARD bool log_level_parse(const char *name, enum log_level *level);
 
 /* Events below `level` are not printed, from now on. */
 void log_init(enum log_level level);
+/* Whether events of this level are printed: what is said of them need not be put together otherwise. */
+bool log_shows(enum log_level level);
 /* Tells what log_flood still holds back. */
 void log_fini(void);
 

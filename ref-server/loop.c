@@ -10,7 +10,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define NOWHERE SIZE_MAX
+#define NOWHERE UINT32_MAX
 
 int loop_init(struct loop *loop)
 {
@@ -30,7 +30,7 @@ void loop_fini(struct loop *loop)
 static void put(struct loop *loop, size_t place, struct loop_source *source)
 {
     loop->heap[place] = source;
-    source->place = place;
+    source->place = (uint32_t)place;
 }
 
 static void sift_up(struct loop *loop, size_t place, struct loop_source *source)
@@ -68,7 +68,7 @@ static void sift_down(struct loop *loop, size_t place, struct loop_source *sourc
 
 static void heap_remove(struct loop *loop, struct loop_source *source)
 {
-    const size_t place = source->place;
+    const uint32_t place = source->place;
     if (place == NOWHERE) {
         return;
     }

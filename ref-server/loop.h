@@ -21,12 +21,12 @@
 
 /* Embedded in what it wakes; `kind` and `owner` are the caller's. The rest is the loop's. */
 struct loop_source {
-    int kind;
     void *owner;
+    int kind;
     int fd;
     unsigned interest;
+    uint32_t place;
     uint64_t deadline_ms;
-    size_t place;
 };
 
 struct loop_event {

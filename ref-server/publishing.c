@@ -60,7 +60,7 @@ static void count_decided(struct hub *hub, size_t size)
 
 void publishing_on_publish(struct hub *hub, struct conn *conn, const struct prosa_server_event *event)
 {
-    struct verify_task *task = verify_task_new(event->octets, event->body, &event->job);
+    struct verify_task *task = conn_task(conn, event);
     if (task == NULL) {
         prosa_server_session_refused(&conn->session, event->room, event->publish.counter, PROSA_ERR_INTERNAL,
                                      hub->loop->now_ms);
@@ -72,7 +72,7 @@ void publishing_on_publish(struct hub *hub, struct conn *conn, const struct pros
     room_of(event->room)->uses++;
     conn->in_flight++;
     count_undecided(hub, task->size);
-    verifier_put(&hub->verifier, &conn->lane, task);
+    verifier_put(&hub->verifier, conn->lane, task);
 }
 
 /* The decoded PUBLISH of a DELIVER; false never comes for what room_append() has made. */
@@ -173,7 +173,7 @@ static enum prosa_status append(struct hub *hub, struct conn *conn, const struct
 static void refuse(struct hub *hub, struct conn *conn, struct room *room, uint64_t counter,
                    enum prosa_status status)
 {
-    verifier_drop(&hub->verifier, &conn->lane); /* those behind it will not be decided */
+    conn_drop_tasks(conn, &hub->verifier); /* those behind it will not be decided */
     prosa_server_session_refused(&conn->session, &room->shared, counter, status, hub->loop->now_ms);
 }
 
@@ -302,7 +302,7 @@ static bool question_init(struct question *question, struct conn *conn, const st
         (struct question){.asker = conn, .counter = message.deliver.counter, .text = message.deliver.text};
     prosa_message_id(message.body, question->id);
     memcpy(question->key, message.deliver.author_key, sizeof question->key);
-    memcpy(question->nick, conn->nick, sizeof question->nick);
+    memcpy(question->nick, message.deliver.nick.at, message.deliver.nick.size);
     return true;
 }
 
@@ -315,7 +315,8 @@ static void ask(struct hub *hub, struct conn *conn, struct room *room, uint64_t 
     }
     const bool known = question_init(&question, conn, room);
     if (known && hub->answerer->mode == ANSWER_CONSOLE) {
-        log_say("%s#%s asks: %s", conn->nick, conn->key_suffix, log_text(question.text, text));
+        const struct conn_words words = conn_describe(conn);
+        log_say("%s#%s asks: %s", words.nick, words.key_suffix, log_text(question.text, text));
     }
     if (!known || !answerer_ask(hub->answerer, &question)) {
         prosa_server_session_no_answer(&conn->session, &room->shared, counter, hub->loop->now_ms);

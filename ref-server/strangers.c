@@ -5,8 +5,10 @@
 #define STRANGERS_MAX    64u
 #define STRANGERS_OF_ONE 8u
 
-static bool is_exempt(const struct hub *hub, const char *address)
+static bool is_exempt(const struct hub *hub, const struct endpoint *from)
 {
+    char address[ADDRESS_TEXT_SIZE];
+    endpoint_format(from, address);
     const bool brackets = address[0] == '[';
     const char *host = address + (brackets ? 1 : 0);
     return settings_list_has(hub->settings->exempt, prosa_bytes(host, strcspn(host, brackets ? "]" : ":")));
@@ -22,9 +24,9 @@ static bool is_crowd(const struct hub *hub, const struct newcomer *newcomer)
     LIST_EACH(at, &hub->strangers)
     {
         const struct conn *conn = LIST_OF(at, struct conn, place);
-        count += memcmp(conn->network, newcomer->network, NETWORK_SIZE) == 0 ? 1 : 0;
+        count += endpoint_is_near(&conn->from, &newcomer->from) ? 1 : 0;
     }
-    return count >= STRANGERS_OF_ONE && !is_exempt(hub, newcomer->address);
+    return count >= STRANGERS_OF_ONE && !is_exempt(hub, &newcomer->from);
 }
 
 /* The oldest one that has said nothing, or NULL. */

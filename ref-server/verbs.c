@@ -74,9 +74,10 @@ static void who(struct hub *hub, struct prosa_bytes word, struct prosa_bytes tex
     (void)word;
     (void)text;
     for (const struct conn *conn = clients_next(hub, NULL); conn != NULL; conn = clients_next(hub, conn)) {
+        const struct conn_words words = conn_describe(conn);
         list_rooms(conn, rooms);
-        log_say("%s#%s session %" PRIu64 " from %s in %s", conn->nick, conn->key_suffix, conn->number,
-                conn->address, rooms[0] != '\0' ? rooms : "no room");
+        log_say("%s#%s session %" PRIu64 " from %s in %s", words.nick, words.key_suffix, conn->number,
+                words.address, rooms[0] != '\0' ? rooms : "no room");
         count++;
     }
     log_say("%zu client%s", count, count == 1 ? " is here" : "s are here");

@@ -52,12 +52,11 @@ bool prosa_server_on_publish(struct prosa_server_session *session, const struct 
 {
     struct prosa_server_slot *slot = prosa_server_slot_of(session, publish->room_id);
     const struct prosa_cell *cell = prosa_server_room_cell(slot, ROOM_SERVER_ON_PUBLISH);
-    uint8_t *id = session->id;
     const char *clause = cell->clause;
 
-    prosa_message_id(frame->body, id);
+    prosa_message_id(frame->body, event->id);
     uint16_t code =
-        cell->action == DO_FATAL ? cell->code : check_publish(session, slot, publish, id, &clause);
+        cell->action == DO_FATAL ? cell->code : check_publish(session, slot, publish, event->id, &clause);
     if (code != 0) {
         prosa_server_room_fault(session, frame, code, clause, publish->room_id, publish->counter, now_ms);
         return false;
@@ -66,13 +65,12 @@ bool prosa_server_on_publish(struct prosa_server_session *session, const struct 
         slot->flags |= SLOT_ACK_DUE;
         return false;
     }
-    if (!take_counter(session, slot, id, frame->octets.size)) {
+    if (!take_counter(session, slot, event->id, frame->octets.size)) {
         prosa_server_session_fail(session, PROSA_ERR_INTERNAL, now_ms);
         return false;
     }
     event->kind = PROSA_SERVER_PUBLISH;
     event->room = slot->room;
-    event->id = id;
     event->publish = *publish;
     event->job = (struct prosa_verify_job){
         .key = prosa_bytes(publish->author_key, PROSA_KEY_SIZE),

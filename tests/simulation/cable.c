@@ -67,7 +67,7 @@ int listener_accept(struct loop *loop, struct loop_source *source, struct newcom
         struct link *link = &world->links[i];
         if (link->used && link->waiting) {
             link->waiting = false;
-            *newcomer = (struct newcomer){.fd = CABLE + (int)i, .address = "192.0.2.1:1000"};
+            *newcomer = (struct newcomer){.fd = CABLE + (int)i};
             return 0;
         }
     }

@@ -283,6 +283,12 @@ static void judge(enum log_level level, const char *event)
     }
 }
 
+bool log_shows(enum log_level level)
+{
+    (void)level;
+    return true;
+}
+
 void log_event(enum log_level level, const char *event, const char *format, ...)
 {
     char line[300];

@@ -56,14 +56,14 @@ enum prosa_server_event_kind {
     PROSA_SERVER_ENDED       /* close the socket; rooms still joined are left [MEM-03] */
 };
 
-/* Everything in it is borrowed until the next call on the session. */
+/* What it points to is borrowed until the next call on the session. */
 struct prosa_server_event {
     enum prosa_server_event_kind kind;
     struct prosa_room *room;     /* LEAVE, PUBLISH, CHECKPOINT */
     struct prosa_verify_job job; /* AUTH, PUBLISH */
     struct prosa_bytes octets;   /* HELLO, AUTH, JOIN, PUBLISH: the whole frame */
     struct prosa_bytes body;     /* likewise: its fields, for prosa_deliver_encode() */
-    const uint8_t *id;           /* PUBLISH: the message's id */
+    uint8_t id[PROSA_HASH_SIZE]; /* PUBLISH: the message's id */
     uint64_t seq;                /* CHECKPOINT: entry to state, head_seq or the boundary [AUD-07] */
     union {
         struct prosa_hello hello;
@@ -101,7 +101,6 @@ struct prosa_server_session {
     uint8_t opaque[16];
     uint8_t nick[32];
     uint8_t client_key[PROSA_KEY_SIZE];
-    uint8_t id[PROSA_HASH_SIZE];      /* of the event's message */
     struct prosa_server_words *words; /* of a session that ends: its ERROR, the peer's reason */
 };
 
