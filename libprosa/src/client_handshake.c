@@ -103,8 +103,8 @@ static void send_auth(struct prosa_client_session *session, uint64_t now_ms)
     if (session->state != CLIENT_HELLO_SENT)
         return;
     session->state = prosa_client_cell(session, CLIENT_ON_CHALLENGE)->next;
-    if (prosa_auth_sign(&config->keypair, session->th2, session->out.at + session->out.end - size, size) !=
-        PROSA_OK)
+    struct prosa_run *out = session->out.run;
+    if (prosa_auth_sign(&config->keypair, session->th2, out->at + out->end - size, size) != PROSA_OK)
         prosa_client_session_fail(session, PROSA_ERR_INTERNAL, now_ms);
 }
 

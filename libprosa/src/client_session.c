@@ -144,7 +144,7 @@ size_t prosa_client_session_recv_space(struct prosa_client_session *session, uin
     size_t space = cap - held < READ_SIZE ? cap - held : READ_SIZE;
     if (!prosa_buffer_reserve(in, space))
         return 0;
-    *at = in->at + in->end;
+    *at = in->run->at + in->run->end;
     return space;
 }
 
@@ -152,7 +152,7 @@ void prosa_client_session_recv_commit(struct prosa_client_session *session, size
 {
     if (size == 0)
         return;
-    session->in.end += (uint32_t)size;
+    prosa_buffer_commit(&session->in, size);
     session->heard_ms = now_ms; /* [LIVE-06] */
     prosa_client_clear(session, CLIENT_PING_SENT);
 }

@@ -68,12 +68,12 @@ void prosa_server_session_challenge(struct prosa_server_session *session, uint64
         return;
     session->waiting = WAIT_NOTHING;
     struct prosa_server_handshake *handshake = session->handshake;
-    struct prosa_buffer *out = &session->out;
     const struct prosa_message message = challenge_of(session);
     prosa_server_queue(session, &message);
-    struct prosa_bytes frame = prosa_buffer_view(out); /* nothing else is in the output yet */
+    struct prosa_bytes frame = prosa_buffer_view(&session->out); /* nothing else is in the output yet */
     if (session->state == SERVER_CLOSED)
         return;
+    struct prosa_run *out = session->out.run;
     if (prosa_challenge_sign(&session->config->keypair, &handshake->hello, out->at + out->start,
                              frame.size) != PROSA_OK) {
         prosa_server_fault_of(session, NULL, PROSA_ERR_INTERNAL, NULL, now_ms);

@@ -186,6 +186,6 @@ uint64_t prosa_server_session_limit(const struct prosa_server_session *session, 
 size_t prosa_server_session_memory(const struct prosa_server_session *session)
 {
     return sizeof *session + (session->handshake != NULL ? sizeof *session->handshake : 0) +
-           (session->words != NULL ? sizeof *session->words : 0) + session->in.cap + session->out.cap +
-           prosa_server_slots_memory(session);
+           (session->words != NULL ? sizeof *session->words : 0) + prosa_buffer_memory(&session->in) +
+           prosa_buffer_memory(&session->out) + prosa_server_slots_memory(session);
 }

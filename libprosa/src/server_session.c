@@ -171,7 +171,7 @@ size_t prosa_server_session_recv_space(struct prosa_server_session *session, uin
         space = cap - held;
     if (!prosa_buffer_reserve(in, space))
         return 0;
-    *at = in->at + in->end;
+    *at = in->run->at + in->run->end;
     return space;
 }
 
@@ -179,7 +179,7 @@ void prosa_server_session_recv_commit(struct prosa_server_session *session, size
 {
     if (size == 0)
         return;
-    session->in.end += (uint32_t)size;
+    prosa_buffer_commit(&session->in, size);
     session->heard_ms = now_ms; /* [LIVE-06] */
     prosa_server_clear(session, FLAG_PING_SENT);
 }

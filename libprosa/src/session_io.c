@@ -51,26 +51,31 @@ enum prosa_status prosa_verify_job_run(const struct prosa_verify_job *job)
 
 bool prosa_buffer_reserve(struct prosa_buffer *buffer, size_t size)
 {
+    struct prosa_run *run = buffer->run;
     size_t held = prosa_buffer_size(buffer);
     if (size > UINT32_MAX / 2 - held)
         return false;
-    if (buffer->cap - buffer->end >= size)
+    if (run != NULL && run->cap - run->end >= size)
         return true;
     if (held > 0)
-        memmove(buffer->at, buffer->at + buffer->start, held);
-    buffer->start = 0;
-    buffer->end = (uint32_t)held;
-    if (buffer->cap - held >= size)
+        memmove(run->at, run->at + run->start, held);
+    if (run != NULL) {
+        run->start = 0;
+        run->end = (uint32_t)held;
+    }
+    if (run != NULL && run->cap - held >= size)
         return true;
 
-    size_t cap = buffer->cap < SMALLEST_BUFFER ? SMALLEST_BUFFER : buffer->cap;
+    size_t cap = run == NULL ? SMALLEST_BUFFER : run->cap;
     while (cap - held < size)
         cap += cap < BUFFER_STEP ? cap : BUFFER_STEP;
-    uint8_t *at = realloc(buffer->at, cap);
-    if (at == NULL)
+    struct prosa_run *grown = realloc(run, sizeof *run + cap);
+    if (grown == NULL)
         return false;
-    buffer->at = at;
-    buffer->cap = (uint32_t)cap;
+    if (run == NULL)
+        grown->start = grown->end = 0;
+    grown->cap = (uint32_t)cap;
+    buffer->run = grown;
     return true;
 }
 
@@ -79,26 +84,27 @@ bool prosa_buffer_append(struct prosa_buffer *buffer, struct prosa_bytes octets)
     if (!prosa_buffer_reserve(buffer, octets.size))
         return false;
     if (octets.size > 0)
-        memcpy(buffer->at + buffer->end, octets.at, octets.size);
-    buffer->end += (uint32_t)octets.size;
+        memcpy(buffer->run->at + buffer->run->end, octets.at, octets.size);
+    prosa_buffer_commit(buffer, octets.size);
     return true;
 }
 
 void prosa_buffer_consume(struct prosa_buffer *buffer, size_t size)
 {
-    buffer->start += (uint32_t)size;
+    if (size > 0)
+        buffer->run->start += (uint32_t)size;
 }
 
 void prosa_buffer_release(struct prosa_buffer *buffer)
 {
-    if (buffer->start == buffer->end)
+    if (buffer->run != NULL && prosa_buffer_size(buffer) == 0)
         prosa_buffer_free(buffer);
 }
 
 void prosa_buffer_free(struct prosa_buffer *buffer)
 {
-    free(buffer->at);
-    *buffer = (struct prosa_buffer){0};
+    free(buffer->run);
+    buffer->run = NULL;
 }
 
 enum prosa_status prosa_buffer_message(struct prosa_buffer *buffer, const struct prosa_message *message,
@@ -109,13 +115,14 @@ enum prosa_status prosa_buffer_message(struct prosa_buffer *buffer, const struct
         size_t size = 0;
         if (!prosa_buffer_reserve(buffer, room))
             return PROSA_ERR_NO_SPACE;
+        struct prosa_run *run = buffer->run;
         enum prosa_status status =
-            prosa_message_encode(message, extra, buffer->at + buffer->end, buffer->cap - buffer->end, &size);
+            prosa_message_encode(message, extra, run->at + run->end, run->cap - run->end, &size);
         if (status == PROSA_OK)
-            buffer->end += (uint32_t)size;
+            prosa_buffer_commit(buffer, size);
         if (status != PROSA_ERR_NO_SPACE || room > PROSA_MAX_FRAME_CEILING)
             return status;
-        room = 2 * (size_t)(buffer->cap - buffer->end);
+        room = 2 * (size_t)(run->cap - run->end);
     }
 }
 

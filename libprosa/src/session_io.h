@@ -8,20 +8,39 @@
 
 #include <prosa/session.h>
 
+/* The memory of a buffer: the content stands from `start` to `end`. */
+struct prosa_run {
+    uint32_t start, end, cap;
+    uint8_t at[];
+};
+
 /* A buffer that is zero is empty. */
 static inline size_t prosa_buffer_size(const struct prosa_buffer *buffer)
 {
-    return buffer->end - buffer->start;
+    return buffer->run == NULL ? 0 : buffer->run->end - buffer->run->start;
 }
 
 static inline struct prosa_bytes prosa_buffer_view(const struct prosa_buffer *buffer)
 {
-    return prosa_bytes(buffer->at == NULL ? NULL : buffer->at + buffer->start, prosa_buffer_size(buffer));
+    return prosa_bytes(buffer->run == NULL ? NULL : buffer->run->at + buffer->run->start,
+                       prosa_buffer_size(buffer));
+}
+
+/* Octets of memory that it holds. */
+static inline size_t prosa_buffer_memory(const struct prosa_buffer *buffer)
+{
+    return buffer->run == NULL ? 0 : sizeof *buffer->run + buffer->run->cap;
 }
 
 /* Makes room for `size` octets behind the content, which may move. False: no memory. */
 PROSA_NODISCARD bool prosa_buffer_reserve(struct prosa_buffer *buffer, size_t size);
 PROSA_NODISCARD bool prosa_buffer_append(struct prosa_buffer *buffer, struct prosa_bytes octets);
+/* `size` octets have been written behind the content, for which there was room. */
+static inline void prosa_buffer_commit(struct prosa_buffer *buffer, size_t size)
+{
+    buffer->run->end += (uint32_t)size;
+}
+
 /* Drops `size` octets at the start; they stay where they are until the next call but this one. */
 void prosa_buffer_consume(struct prosa_buffer *buffer, size_t size);
 /* Gives the memory back if the buffer is empty. */

@@ -63,8 +63,7 @@ struct prosa_ended {
 
 /* A run of octets that grows by need and holds no memory while it is empty. Private. */
 struct prosa_buffer {
-    uint8_t *at;
-    uint32_t start, end, cap;
+    struct prosa_run *run; /* NULL: it is empty */
 };
 
 /* How long a client waits before attempt `attempt` (0: the first retry): full jitter below 0.5 s
