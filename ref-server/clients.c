@@ -137,7 +137,7 @@ bool clients_init(struct hub *hub, struct loop *loop, const struct clients_kinds
 
 static void free_conn(struct hub *hub, struct conn *conn)
 {
-    struct terms *terms = conn->terms;
+    struct terms *terms = hub_terms_of(conn);
     admission_forget(hub, conn);
     conn_free(conn);
     terms_release(terms);
@@ -217,8 +217,7 @@ static void admit(struct hub *hub, const struct newcomer *newcomer)
         log_flood(LOG_LEVEL_ERROR, "no-memory", "address=%s", endpoint_format(&newcomer->from, address));
         return;
     }
-    conn->terms = hub->terms;
-    conn->terms->users++;
+    hub->terms->users++;
     list_append(&hub->strangers, &conn->place);
     hub->stats.strangers++;
     hub->stats.accepted_connections++;

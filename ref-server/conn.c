@@ -38,7 +38,6 @@ struct conn *conn_new(struct loop *loop, int kind, const struct newcomer *newcom
     conn->from = newcomer->from;
     list_init(&conn->place);
     list_init(&conn->dirty);
-    list_init(&conn->members);
     return conn;
 }
 

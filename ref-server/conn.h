@@ -14,29 +14,27 @@
 #include "rooms.h"
 #include "verifier.h"
 
-struct terms;
-
 /* Most that one read takes beyond a partial frame, in octets. */
 #define CONN_READ_SIZE 4096u
 
+/* What many connections are asked for in a row stands side by side. */
 struct conn {
     struct list place; /* among the strangers, the clients or the parted */
-    struct list dirty; /* among those that have a turn before the loop sleeps */
+    uint64_t number;   /* of its session; 0 until it is READY */
+    struct endpoint from;
+    struct lane *lane;  /* its signatures that are being checked; NULL: there are none */
+    unsigned in_flight; /* of its signatures and journal items */
+    unsigned journaled; /* of its journal items alone */
+    struct list dirty;  /* among those that have a turn before the loop sleeps */
+    bool thirsty;       /* the session had no space: do not read */
+    bool eof;           /* nothing more will be read */
+    bool blocked;       /* there is more to send when the socket is writable, and others had their turn */
+    bool failed;        /* it took nothing and never will; what it still holds is read first */
+    bool unreadable;    /* an entry that it is owed cannot be read: the session was told to fail */
+    bool parted;        /* the session is over, the socket closed: it stays while something is in flight */
+    struct member *members; /* its places in rooms, linked by next_of_owner */
     struct loop_source source;
     struct prosa_server_session session;
-    struct terms *terms; /* what the session goes by */
-    struct lane *lane;   /* its signatures that are being checked; NULL: there are none */
-    struct list members; /* its places in rooms: struct member */
-    unsigned in_flight;  /* of its signatures and journal items */
-    unsigned journaled;  /* of its journal items alone */
-    bool thirsty;        /* the session had no space: do not read */
-    bool eof;            /* nothing more will be read */
-    bool blocked;        /* there is more to send when the socket is writable, and others had their turn */
-    bool failed;         /* it took nothing and never will; what it still holds is read first */
-    bool unreadable;     /* an entry that it is owed cannot be read: the session was told to fail */
-    bool parted;         /* the session is over, the socket closed: it stays while something is in flight */
-    struct endpoint from;
-    uint64_t number; /* of its session; 0 until it is READY */
 };
 
 /* What is shown of a connection. */

@@ -18,8 +18,8 @@
 
 /* The numbers that sessions go by: those that began under them [AUTH-14]. */
 struct terms {
-    struct prosa_server_config config;
-    size_t users; /* connections, and the hub itself while they are the latest */
+    struct prosa_server_config config; /* of the sessions */
+    size_t users;                      /* connections, and the hub itself while they are the latest */
 };
 
 struct hub {
@@ -53,6 +53,12 @@ struct hub {
 static inline bool hub_has(const struct hub *hub, uint32_t feature)
 {
     return (hub->terms->config.features & feature) != 0;
+}
+
+/* What the connection goes by. */
+static inline struct terms *hub_terms_of(const struct conn *conn)
+{
+    return LIST_OF(prosa_server_session_config(&conn->session), struct terms, config);
 }
 
 /* The connection has a turn before the loop sleeps. */

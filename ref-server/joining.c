@@ -133,9 +133,7 @@ static bool find_ids(struct hub *hub, const struct room *room, const struct room
 
 static struct member *member_of(const struct conn *conn, const struct room *room)
 {
-    LIST_EACH(at, &conn->members)
-    {
-        struct member *member = LIST_OF(at, struct member, of_owner);
+    for (struct member *member = conn->members; member != NULL; member = member->next_of_owner) {
         if (member->room == room) {
             return member;
         }
@@ -145,9 +143,7 @@ static struct member *member_of(const struct conn *conn, const struct room *room
 
 struct room *joining_host_room(const struct conn *conn)
 {
-    LIST_EACH(at, &conn->members)
-    {
-        const struct member *member = LIST_OF(at, struct member, of_owner);
+    for (const struct member *member = conn->members; member != NULL; member = member->next_of_owner) {
         if (room_is_private(member->room)) {
             return member->room;
         }
@@ -190,8 +186,9 @@ static bool enter(struct hub *hub, struct conn *conn, struct room *room)
     *member = (struct member){.owner = conn,
                               .room = room,
                               .key = prosa_server_session_client_key(&conn->session),
-                              .nick = prosa_server_session_nick(&conn->session)};
-    list_append(&conn->members, &member->of_owner);
+                              .nick = prosa_server_session_nick(&conn->session),
+                              .next_of_owner = conn->members};
+    conn->members = member;
     room->uses++;
     if (room_is_private(room)) {
         list_append(&room->roster.members, &member->place);
@@ -204,11 +201,15 @@ static bool enter(struct hub *hub, struct conn *conn, struct room *room)
     return true;
 }
 
-static void leave(struct hub *hub, struct member *member)
+static void leave(struct hub *hub, struct conn *conn, struct member *member)
 {
     struct room *room = member->room;
     const bool was_counted = room->roster.counted;
-    list_remove(&member->of_owner);
+    struct member **link = &conn->members;
+    while (*link != member) {
+        link = &(*link)->next_of_owner;
+    }
+    *link = member->next_of_owner;
     if (room_is_private(room)) {
         list_remove(&member->place);
     } else {
@@ -221,15 +222,15 @@ static void leave(struct hub *hub, struct member *member)
 
 void joining_hand_over(struct hub *hub, struct conn *older, struct conn *newer)
 {
-    LIST_EACH(at, &older->members)
-    {
-        struct member *member = LIST_OF(at, struct member, of_owner);
+    struct member *member;
+    while ((member = older->members) != NULL) {
         if (room_is_private(member->room)) {
-            leave(hub, member);
+            leave(hub, older, member);
             continue;
         }
-        list_remove(&member->of_owner);
-        list_append(&newer->members, &member->of_owner);
+        older->members = member->next_of_owner;
+        member->next_of_owner = newer->members;
+        newer->members = member;
         member->owner = newer;
         member->key = prosa_server_session_client_key(&newer->session);
         member->nick = prosa_server_session_nick(&newer->session);
@@ -240,9 +241,7 @@ void joining_hand_over(struct hub *hub, struct conn *older, struct conn *newer)
 void joining_tell(struct hub *hub, struct conn *conn)
 {
     static uint8_t scratch[ROSTER_SCRATCH]; /* the loop's thread alone comes here */
-    LIST_EACH(at, &conn->members)
-    {
-        struct member *member = LIST_OF(at, struct member, of_owner);
+    for (struct member *member = conn->members; member != NULL; member = member->next_of_owner) {
         struct roster *roster = &member->room->roster;
         uint64_t at_seq;
         struct prosa_bytes frames;
@@ -426,17 +425,15 @@ void joining_on_leave(struct hub *hub, struct conn *conn, struct room *room)
 {
     struct member *member = member_of(conn, room);
     if (member != NULL) {
-        leave(hub, member);
+        leave(hub, conn, member);
     }
     hub_release_room(hub, room); /* the session's slot */
 }
 
 void joining_on_ended(struct hub *hub, struct conn *conn)
 {
-    LIST_EACH(at, &conn->members)
-    {
-        struct member *member = LIST_OF(at, struct member, of_owner);
-        leave(hub, member);
+    while (conn->members != NULL) {
+        leave(hub, conn, conn->members);
     }
     struct prosa_room *room;
     for (size_t i = 0; (room = prosa_server_session_room(&conn->session, i)) != NULL; i++) {

@@ -38,16 +38,16 @@ struct roster {
 
 /* Somebody's place in a room. The owner keeps it while it is in the roster. */
 struct member {
-    struct list place;    /* in the roster */
-    struct list of_owner; /* among the owner's own */
+    struct list place; /* in the roster */
     void *owner;
-    struct room *room;       /* the owner's, like `owner` */
-    const uint8_t *key;      /* borrowed, PROSA_KEY_SIZE octets */
+    struct member *next_of_owner; /* the owner's, like `owner` and `room` */
+    struct room *room;
+    uint64_t told;      /* the last event that it knows of */
+    bool present;       /* false: it stands for a session that was replaced, and has not joined [MEM-09] */
+    bool list_due;      /* it is to be shown who is here */
+    bool resync_due;    /* and told that what it knew is void [MEM-04] */
+    const uint8_t *key; /* borrowed, PROSA_KEY_SIZE octets */
     struct prosa_bytes nick; /* borrowed */
-    uint64_t told;           /* the last event that it knows of */
-    bool present;    /* false: it stands for a session that was replaced, and has not joined [MEM-09] */
-    bool list_due;   /* it is to be shown who is here */
-    bool resync_due; /* and told that what it knew is void [MEM-04] */
 };
 
 void roster_init(struct roster *roster, const struct prosa_room *room);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "names.h"
 
+#include "sizes.h"
+
 #include <stdlib.h>
 
 static struct prosa_bytes key_of(const void *name)
@@ -48,31 +50,16 @@ const struct name *names_of_nick(const struct names *names, struct prosa_bytes n
     return table_find(&names->by_nick, nick);
 }
 
-static bool set_nick(struct name *name, struct prosa_bytes nick)
+/* Of this key, with room for the nick. NULL: no memory. */
+static struct name *name_new(const uint8_t key[static PROSA_KEY_SIZE], struct prosa_bytes nick)
 {
-    if (nick.size == 0 || nick.size > sizeof name->nick) {
-        return false;
-    }
-    memcpy(name->nick, nick.at, nick.size);
-    name->nick_size = (uint8_t)nick.size;
-    return true;
-}
-
-/* The entry of this key, made at need; NULL: no memory. */
-static struct name *touch(struct names *names, const uint8_t key[static PROSA_KEY_SIZE])
-{
-    struct name *name = find_key(names, key);
+    struct name *name = malloc(sizeof *name + nick.size);
     if (name != NULL) {
-        return name;
-    }
-    name = calloc(1, sizeof *name);
-    if (name == NULL) {
-        return NULL;
-    }
-    memcpy(name->key, key, PROSA_KEY_SIZE);
-    if (!table_put(&names->by_key, name)) {
-        free(name);
-        return NULL;
+        *name = (struct name){.nick_size = (uint8_t)nick.size};
+        memcpy(name->key, key, PROSA_KEY_SIZE);
+        if (nick.size > 0) {
+            memcpy(name->nick, nick.at, nick.size);
+        }
     }
     return name;
 }
@@ -88,16 +75,20 @@ static void drop_if_empty(struct names *names, struct name *name)
 
 bool names_bind(struct names *names, struct prosa_bytes nick, const uint8_t key[static PROSA_KEY_SIZE])
 {
-    struct name *name = touch(names, key);
-    if (name == NULL) {
+    struct name *before = find_key(names, key); /* nothing but a ban, if that */
+    struct name *name = nick.size > 0 && nick.size < NICK_SIZE ? name_new(key, nick) : NULL;
+    if (name == NULL || !table_put(&names->by_nick, name)) {
+        free(name);
         return false;
     }
-    if (set_nick(name, nick) && table_put(&names->by_nick, name)) {
-        return true;
+    name->banned = before != NULL && before->banned;
+    if (!table_put(&names->by_key, name)) {
+        table_remove(&names->by_nick, nick);
+        free(name);
+        return false;
     }
-    name->nick_size = 0;
-    drop_if_empty(names, name);
-    return false;
+    free(before);
+    return true;
 }
 
 void names_unbind(struct names *names, const uint8_t key[static PROSA_KEY_SIZE])
@@ -112,11 +103,20 @@ void names_unbind(struct names *names, const uint8_t key[static PROSA_KEY_SIZE])
 
 bool names_ban(struct names *names, const uint8_t key[static PROSA_KEY_SIZE], bool banned)
 {
-    struct name *name = banned ? touch(names, key) : find_key(names, key);
-    if (name == NULL) {
-        return !banned;
+    struct name *name = find_key(names, key);
+    if (name != NULL) {
+        name->banned = banned;
+        drop_if_empty(names, name);
+        return true;
     }
-    name->banned = banned;
-    drop_if_empty(names, name);
+    if (!banned) {
+        return true;
+    }
+    name = name_new(key, prosa_bytes(NULL, 0));
+    if (name == NULL || !table_put(&names->by_key, name)) {
+        free(name);
+        return false;
+    }
+    name->banned = true;
     return true;
 }

@@ -17,9 +17,9 @@ struct names {
 /* `nick_size` 0: nothing but a ban. */
 struct name {
     uint8_t key[PROSA_KEY_SIZE];
-    uint8_t nick[32];
-    uint8_t nick_size;
     bool banned;
+    uint8_t nick_size;
+    uint8_t nick[];
 };
 
 void names_init(struct names *names, const uint8_t seed[static TABLE_SEED_SIZE]);

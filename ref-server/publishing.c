@@ -25,7 +25,7 @@ static void hold_credit_of(struct hub *hub, struct list *conns, bool held)
     LIST_EACH(at, conns)
     {
         struct conn *conn = LIST_OF(at, struct conn, place);
-        conn->terms->config.credit_held = held;
+        hub_terms_of(conn)->config.credit_held = held;
         hub_mark(hub, conn);
     }
 }

@@ -150,6 +150,11 @@ bool prosa_server_session_saw_hello(const struct prosa_server_session *session)
     return session->state != SERVER_NEW;
 }
 
+const struct prosa_server_config *prosa_server_session_config(const struct prosa_server_session *session)
+{
+    return session->config;
+}
+
 uint32_t prosa_server_session_features(const struct prosa_server_session *session)
 {
     return session->features;

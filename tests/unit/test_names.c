@@ -54,6 +54,9 @@ static void test_a_ban_outlives_the_name(void)
     CHECK(names_ban(&names, ada_key, false) && names_of_key(&names, ada_key) == NULL);
     CHECK(names_ban(&names, bob_key, false) && names_count(&names) == 0);
     CHECK(names_ban(&names, bob_key, true) && names_of_key(&names, bob_key)->nick_size == 0);
+    CHECK(names_bind(&names, nick("bob"), bob_key) && names_count(&names) == 1);
+    CHECK(names_of_nick(&names, nick("bob")) == names_of_key(&names, bob_key));
+    CHECK(names_of_key(&names, bob_key)->banned);
     names_fini(&names);
 }
 

@@ -89,11 +89,9 @@ struct prosa_server_slot; /* private: one joined room */
 /* Private. The caller provides the storage. */
 struct prosa_server_session {
     const struct prosa_server_config *config;
-    struct prosa_server_handshake *handshake; /* until READY */
     struct prosa_server_slot *slots;
     struct prosa_buffer in, out;
-    uint64_t heard_ms, progress_ms, deadline_ms, token_ms;
-    uint64_t tokens;
+    uint64_t heard_ms, progress_ms;
     uint32_t features, undecided, pending;
     uint16_t slot_count, slot_cap, turn;
     uint16_t end_code, flags;
@@ -101,7 +99,9 @@ struct prosa_server_session {
     uint8_t opaque[16];
     uint8_t nick[32];
     uint8_t client_key[PROSA_KEY_SIZE];
-    struct prosa_server_words *words; /* of a session that ends: its ERROR, the peer's reason */
+    uint64_t deadline_ms, token_ms, tokens;
+    struct prosa_server_handshake *handshake; /* until READY */
+    struct prosa_server_words *words;         /* of a session that ends: its ERROR, the peer's reason */
 };
 
 /* `nonce`: 32 octets of a secure generator, used once [AUTH-09]; copied. The handshake's deadline
@@ -224,6 +224,9 @@ PROSA_API void prosa_server_session_tick(struct prosa_server_session *session, u
 
 PROSA_API bool prosa_server_session_ready(const struct prosa_server_session *session); /* and not ending */
 PROSA_API bool prosa_server_session_saw_hello(const struct prosa_server_session *session);
+/* What was given to init(). */
+PROSA_API const struct prosa_server_config *
+prosa_server_session_config(const struct prosa_server_session *session);
 PROSA_API uint32_t prosa_server_session_features(const struct prosa_server_session *session); /* active */
 PROSA_API const uint8_t *prosa_server_session_client_key(const struct prosa_server_session *session);
 PROSA_API struct prosa_bytes prosa_server_session_nick(const struct prosa_server_session *session);
