@@ -62,6 +62,7 @@ static void init_lists(struct hub *hub)
     list_init(&hub->clients);
     list_init(&hub->parted);
     list_init(&hub->dirty);
+    list_init(&hub->resting);
     list_init(&hub->journal);
     list_init(&hub->counted);
     list_init(&hub->grown);
@@ -380,7 +381,11 @@ static void take_verdicts(struct hub *hub)
         } else {
             admission_verified(hub, conn, task->status);
         }
-        conn_end_task(conn, task);
+        free(task);
+        conn->in_flight--;
+        if (conn->lane->count == 0 && list_is_empty(&conn->lane->resting)) {
+            list_append(&hub->resting, &conn->lane->resting);
+        }
     }
 }
 
@@ -445,12 +450,26 @@ void clients_settle(struct hub *hub)
     bury(hub);
 }
 
+/* When nothing waits for its turn, it does not matter who had the last one: lanes that are empty go. */
+static void drop_lanes(struct hub *hub)
+{
+    LIST_EACH(at, &hub->resting)
+    {
+        const struct lane *lane = LIST_OF(at, struct lane, resting);
+        list_remove(at);
+        if (lane->count == 0) {
+            conn_drop_lane(lane->owner, &hub->verifier);
+        }
+    }
+}
+
 bool clients_work(struct hub *hub)
 {
     uint64_t patience_ns = PATIENCE_TURNS * hub->turns_ns;
     patience_ns = patience_ns < PATIENCE_MOST_NS ? patience_ns : PATIENCE_MOST_NS;
     switch (verifier_help(&hub->verifier, patience_ns)) {
     case VERIFIER_SLEEPS:
+        drop_lanes(hub);
         return false;
     case VERIFIER_WORKS:
         return true;

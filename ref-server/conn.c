@@ -69,18 +69,10 @@ struct verify_task *conn_task(struct conn *conn, const struct prosa_server_event
 static void free_lane(struct conn *conn)
 {
     if (conn->lane != NULL) {
+        list_remove(&conn->lane->resting);
         lane_fini(conn->lane);
         free(conn->lane);
         conn->lane = NULL;
-    }
-}
-
-void conn_end_task(struct conn *conn, struct verify_task *task)
-{
-    free(task);
-    conn->in_flight--;
-    if (conn->lane->count == 0) {
-        free_lane(conn);
     }
 }
 
@@ -89,6 +81,12 @@ void conn_drop_tasks(struct conn *conn, struct verifier *verifier)
     if (conn->lane != NULL) {
         verifier_drop(verifier, conn->lane);
     }
+}
+
+void conn_drop_lane(struct conn *conn, struct verifier *verifier)
+{
+    conn_drop_tasks(conn, verifier);
+    free_lane(conn);
 }
 
 void conn_part(struct conn *conn, struct loop *loop, bool reset)

@@ -22,7 +22,7 @@ struct conn {
     struct list place; /* among the strangers, the clients or the parted */
     uint64_t number;   /* of its session; 0 until it is READY */
     struct endpoint from;
-    struct lane *lane;  /* its signatures that are being checked; NULL: there are none */
+    struct lane *lane;  /* its signatures that are being checked; NULL: there were none lately */
     unsigned in_flight; /* of its signatures and journal items */
     unsigned journaled; /* of its journal items alone */
     struct list dirty;  /* among those that have a turn before the loop sleeps */
@@ -67,10 +67,10 @@ PROSA_NODISCARD size_t conn_send(struct conn *conn, struct pages *pages, uint64_
 
 /* A task for the job of an event, to be put into conn->lane at once. NULL: no memory. */
 PROSA_NODISCARD struct verify_task *conn_task(struct conn *conn, const struct prosa_server_event *event);
-/* Its verdict has been taken: it is freed. */
-void conn_end_task(struct conn *conn, struct verify_task *task);
 /* Nobody wants the verdicts that are still to come. */
 void conn_drop_tasks(struct conn *conn, struct verifier *verifier);
+/* There are none. */
+void conn_drop_lane(struct conn *conn, struct verifier *verifier);
 
 /* The event SHUT. */
 void conn_shut(struct conn *conn);

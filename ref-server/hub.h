@@ -38,6 +38,7 @@ struct hub {
     struct list clients;          /* those that are */
     struct list parted;           /* those whose session is over while something of theirs is on its way */
     struct list dirty;            /* those that have a turn before the loop sleeps */
+    struct list resting;          /* lanes that have become empty */
     struct list journal;          /* what waits for the log, in order: see journal.h */
     struct list counted;          /* rooms whose number of members is to be announced */
     struct list grown;            /* rooms that have got entries since retention was looked at */

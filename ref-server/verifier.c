@@ -182,6 +182,7 @@ void verifier_fini(struct verifier *verifier)
 void lane_init(struct lane *lane, void *owner)
 {
     *lane = (struct lane){.owner = owner};
+    list_init(&lane->resting);
     list_init(&lane->ready);
     list_init(&lane->done);
 }

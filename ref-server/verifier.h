@@ -35,6 +35,7 @@ struct verify_task {
 /* All tasks of one connection. */
 struct lane {
     void *owner;
+    struct list resting;     /* the owner's */
     struct list ready, done; /* private */
     struct verify_task *first, *todo, *last;
     size_t count; /* tasks whose verdicts were not taken */
@@ -67,7 +68,7 @@ PROSA_NODISCARD int verifier_init(struct verifier *verifier, size_t count);
 void verifier_fini(struct verifier *verifier);
 
 void lane_init(struct lane *lane, void *owner);
-/* Frees the tasks that are left; none of them is with a thread. */
+/* Frees the tasks that are left; none of them is with a thread. After verifier_drop(). */
 void lane_fini(struct lane *lane);
 
 /* A task for `job`, whose octets are copied; `frame` is the whole frame, in which those of a PUBLISH lie.
