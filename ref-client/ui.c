@@ -19,6 +19,8 @@ void ui_init(struct ui *ui, enum ui_form form)
     if (setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0) {
         setlocale(LC_CTYPE, "C.UTF-8");
     }
+    /* A line is one write: it reaches whoever reads along in one piece. */
+    setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
     ui->form = form;
     ui->input = STDIN_FILENO;
     ui->prompt = NULL;

@@ -52,23 +52,39 @@ static void lookup_release(struct lookup *lookup)
     free(lookup);
 }
 
-static void *lookup_run(void *argument)
+static bool lookup_find(struct lookup *lookup, int flags)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    struct lookup *lookup = argument;
-    const int done = lookup->done[1];
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | flags};
     lookup->failed = getaddrinfo(lookup->host, lookup->service, &hints, &lookup->found);
     lookup->problem = errno;
+    return lookup->failed == 0;
+}
+
+static void lookup_end(struct lookup *lookup)
+{
+    const int done = lookup->done[1];
     lookup_release(lookup);
     close(done);
+}
+
+static void *lookup_run(void *argument)
+{
+    struct lookup *lookup = argument;
+    (void)lookup_find(lookup, 0);
+    lookup_end(lookup);
     return NULL;
 }
 
-/* The thread inherits the signals that are held back: none is handled there. */
+/* A name takes a thread, which inherits the signals that are held back: none is handled there. An address is
+ * found at once. */
 static bool lookup_start(struct lookup *lookup)
 {
     pthread_attr_t attributes;
     pthread_t thread;
+    if (lookup_find(lookup, AI_NUMERICHOST)) {
+        lookup_end(lookup);
+        return true;
+    }
     if (pthread_attr_init(&attributes) != 0) {
         return false;
     }
