@@ -80,6 +80,9 @@ static bool run_until(struct load *load, uint64_t whole, uint64_t began_ns, bool
         if (!load_step(load)) {
             return false;
         }
+        if (load->plan->together) {
+            load_speak_all(load); /* the last reader may have been shown something, who is no writer */
+        }
     }
     loop_set_deadline(&load->loop, &load->beat, LOOP_NEVER);
     return true;

@@ -228,7 +228,9 @@ static uint64_t limit_of(const struct load *load, const struct speech *speech)
         return least(limit, speech->allowed < UINT64_MAX ? speech->allowed + beyond : UINT64_MAX);
     }
     limit = least(limit, speech->allowed);
-    return least(limit, judge_progress(&load->judge, writer, writer) + plan->window);
+    const uint64_t shown =
+        plan->together ? load->judge.whole / plan->writers : judge_progress(&load->judge, writer, writer);
+    return least(limit, shown + plan->window);
 }
 
 /* Time begins for messages that may go out now; of those that come again it is not measured. */

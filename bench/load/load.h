@@ -29,13 +29,14 @@ struct plan {
     uint32_t recv_window;                /* asked for, where a protocol has one */
     uint32_t posts;                      /* of each writer; of a flood: made ready for each */
     uint32_t body_size;
-    uint32_t rate;       /* messages of all writers a second; 0: as fast as the window allows */
-    uint32_t over;       /* windows that a writer goes beyond its credit */
-    uint32_t patience_s; /* without a delivery, after which the rest is lost */
-    uint32_t at_once;    /* members that arrive */
-    uint32_t seconds;    /* of a flood, at most */
-    bool replays;        /* members ask for all that was ever said */
-    bool pauses;         /* a line on stdin begins each step, or ends a flood */
+    uint32_t rate;          /* messages of all writers a second; 0: as fast as the window allows */
+    uint32_t over;          /* windows that a writer goes beyond its credit */
+    uint32_t patience_s;    /* without a delivery, after which the rest is lost */
+    uint32_t at_once;       /* members that arrive */
+    uint32_t seconds;       /* of a flood, at most */
+    bool together;          /* the window is of messages that somebody was not shown */
+    bool replays;           /* members ask for all that was ever said */
+    bool pauses;            /* a line on stdin begins each step, or ends a flood */
     struct watched watched; /* the server */
 };
 

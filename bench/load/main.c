@@ -36,6 +36,7 @@ enum {
     AT_ONCE,
     SECONDS,
     PAUSES,
+    TOGETHER,
     WATCH,
     COUNTERS,
     HELP,
@@ -64,6 +65,9 @@ static const struct option_spec table[OPTION_COUNT] = {
                   "without a delivery, after which the rest counts as lost"},
     [AT_ONCE] = {"at-once", NULL, "NUMBER", "24", "members that arrive at a time"},
     [SECONDS] = {"seconds", NULL, "NUMBER", "0", "of a flood, at most"},
+    [TOGETHER] = {"together", NULL, NULL, "no",
+                  "a message counts against the window until all were shown it,\n"
+                  "wherever its writer stands among them"},
     [PAUSES] = {"pauses", NULL, NULL, "no", "a line on stdin begins each step, or ends a flood"},
     [WATCH] = {"watch", NULL, "PID", "0", "the server: its time, switches and memory are told, too"},
     [COUNTERS] = {"counters", NULL, "ADDRESS:PORT", NULL, "where the server tells its own"},
@@ -196,6 +200,7 @@ static bool read_all(const struct reading *reading, struct plan *plan, const cha
     plan->source = reading->values[SOURCE];
     plan->replays = strcmp(course, "replay") == 0;
     plan->pauses = strcmp(reading->values[PAUSES], "yes") == 0;
+    plan->together = strcmp(reading->values[TOGETHER], "yes") == 0;
     if (strlen(plan->source) != 1 || *plan->source < 'a' || *plan->source > 'z') {
         return bad(reading, SOURCE, "one letter from a to z");
     }

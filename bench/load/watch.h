@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch: what a process takes: time on the processors, switches between threads, memory, from /proc; and of that
- * the time it spends on signatures, which it counts itself.
- * It refuses to guess: what cannot be read is 0.
+ * watch: what a process takes: time on the processors, switches between threads, memory, from /proc; and of
+ * that the time it spends on signatures, which it counts itself. It refuses to guess: what cannot be read is
+ * 0.
  */
 #ifndef BENCH_WATCH_H
 #define BENCH_WATCH_H

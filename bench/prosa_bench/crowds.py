@@ -30,8 +30,9 @@ def run_crowd(bench: Bench, subject: Subject) -> Mapping[str, Pass | str]:
     size = bench.sizes.crowd
     with bench.serving(subject) as served:
         words = served.load.words(
-            "stream", readers=size, writers=1, window=1, posts=bench.sizes.crowd_posts, pauses=True, patience=20
-        )
+            "stream", readers=size, writers=1, window=1, posts=bench.sizes.crowd_posts, together=True, pauses=True,
+            patience=20,
+        )  # fmt: skip
         before, slab = resident(served.pid), slab_octets()
         with loading(words) as load:
             present = load.until("present")
