@@ -142,8 +142,13 @@ size_t prosa_client_session_recv_space(struct prosa_client_session *session, uin
     if (held >= cap || prosa_buffer_size(&session->out) > PROSA_LIMIT_OUTPUT_LIMIT_DEFAULT)
         return 0;
     size_t space = cap - held < READ_SIZE ? cap - held : READ_SIZE;
-    if (!prosa_buffer_reserve(in, space))
+    if (!prosa_buffer_reserve(in, space)) { /* nothing wakes a session that does not read */
+        if (session->state == CLIENT_CLOSING)
+            prosa_client_over(session, CLIENT_STOPPED, PROSA_ENDING_ERROR, PROSA_CODE_INTERNAL);
+        else
+            prosa_client_session_fail(session, PROSA_ERR_INTERNAL, session->heard_ms);
         return 0;
+    }
     *at = in->run->at + in->run->end;
     return space;
 }
@@ -424,9 +429,11 @@ void prosa_client_session_send_consume(struct prosa_client_session *session, siz
 uint64_t prosa_client_session_deadline_ms(const struct prosa_client_session *session)
 {
     const struct prosa_limits *limits = &session->limits;
+    if (is_over(session))
+        return prosa_client_has(session, CLIENT_ENDED) ? PROSA_NEVER : 0; /* next() has ENDED */
     if (session->state == CLIENT_CLOSING || session->state < CLIENT_READY)
         return session->deadline_ms;
-    if (session->state != CLIENT_READY || (session->features & PROSA_FEATURE_LIVENESS) == 0)
+    if ((session->features & PROSA_FEATURE_LIVENESS) == 0)
         return PROSA_NEVER;
     bool pinged =
         prosa_client_has(session, CLIENT_PING_SENT) || limits->dead_after_ms < limits->ping_after_ms;
@@ -443,7 +450,7 @@ void prosa_client_session_tick(struct prosa_client_session *session, uint64_t no
 {
     const struct prosa_message ping = {.type = PROSA_FRAME_PING, .ping = {.opaque = alive}};
 
-    if (now_ms < prosa_client_session_deadline_ms(session))
+    if (is_over(session) || now_ms < prosa_client_session_deadline_ms(session))
         return;
     if (session->state == CLIENT_CLOSING) {
         session->state = prosa_client_cell(session, CLIENT_ON_LINGER_DEADLINE)->next;

@@ -75,7 +75,7 @@ uint64_t prosa_server_session_deadline_ms(const struct prosa_server_session *ses
     case SERVER_CLOSING:
         return session->deadline_ms;
     default:
-        return PROSA_NEVER;
+        return prosa_server_has(session, FLAG_ENDED) ? PROSA_NEVER : 0; /* next() has ENDED */
     }
 }
 
@@ -123,7 +123,7 @@ static void tick_closing(struct prosa_server_session *session, uint64_t now_ms)
 
 void prosa_server_session_tick(struct prosa_server_session *session, uint64_t now_ms)
 {
-    if (now_ms < prosa_server_session_deadline_ms(session))
+    if (session->state == SERVER_CLOSED || now_ms < prosa_server_session_deadline_ms(session))
         return;
     if (session->state == SERVER_READY)
         tick_ready(session, now_ms);

@@ -169,8 +169,13 @@ size_t prosa_server_session_recv_space(struct prosa_server_session *session, uin
         return 0;
     if (space > cap - held)
         space = cap - held;
-    if (!prosa_buffer_reserve(in, space))
+    if (!prosa_buffer_reserve(in, space)) { /* nothing wakes a session that does not read */
+        if (session->state == SERVER_CLOSING)
+            prosa_server_over(session, PROSA_ENDING_ERROR, PROSA_CODE_INTERNAL);
+        else
+            prosa_server_session_fail(session, PROSA_ERR_INTERNAL, session->heard_ms);
         return 0;
+    }
     *at = in->run->at + in->run->end;
     return space;
 }

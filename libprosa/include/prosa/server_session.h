@@ -115,7 +115,7 @@ PROSA_API void prosa_server_session_fini(struct prosa_server_session *session);
 /* --- Octets in --- */
 
 /* Where to read to. Returns the room in octets; 0: do not read now [FLOW-36] [FLOW-37]; ask again
- * after each turn. */
+ * after each turn. Without memory the session ends with ERROR INTERNAL. */
 PROSA_API size_t prosa_server_session_recv_space(struct prosa_server_session *session, uint8_t **at);
 /* `size` octets were read there. */
 PROSA_API void prosa_server_session_recv_commit(struct prosa_server_session *session, size_t size,
