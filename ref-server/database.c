@@ -447,6 +447,8 @@ sqlite3 *database_open(const char *path, bool writable, uint8_t key[static PROSA
     } else if (is_ours(db, path, key, why, why_size) &&
                (!writable || prepare_writing(db, path, why, why_size))) {
         return db;
+    } else if (sqlite3_errcode(db) == SQLITE_NOMEM) { /* whatever it looked like then */
+        tell_unreadable(db, SQLITE_NOMEM, path, why, why_size);
     }
     database_close(db);
     return NULL;

@@ -20,6 +20,7 @@ struct logcheck_seen {
 
 static enum logcheck_step broken(struct logcheck *check, const char *table, int code)
 {
+    check->unread = code == SQLITE_NOMEM;
     snprintf(check->why, sizeof check->why, "table %s cannot be read: %s", table,
              database_reason(check->db, code));
     return LOGCHECK_BROKEN;
@@ -141,6 +142,32 @@ static enum logcheck_step check_small_tables(struct logcheck *check)
     return LOGCHECK_MORE;
 }
 
+/* False: the last one that was tried cannot be prepared. */
+static bool prepare(struct logcheck *check)
+{
+    struct {
+        sqlite3_stmt **statement;
+        const char *sql;
+    } const wanted[] = {
+        {&check->rooms,
+         "SELECT room, name, client_key, epoch, room_id, retired, head_seq, server_time, chain, "
+         "oldest_seq, swept_seq, pruned_chain FROM rooms"},
+        {&check->read, "SELECT room_seq, author, counter, sent_at, server_time, id, nick_at, nick_size, "
+                       "text_at, text_size, sum, octets FROM entries WHERE room = ?1 AND room_seq >= ?2 "
+                       "ORDER BY room_seq"},
+        {&check->counted, "SELECT max(counter) FROM (SELECT counter FROM pruned WHERE room = ?1 "
+                          "AND author = ?2 UNION ALL SELECT counter FROM entries WHERE room = ?1 AND "
+                          "author = ?2 AND room_seq < ?3)"},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        *wanted[i].statement = database_prepare(check->db, wanted[i].sql);
+        if (*wanted[i].statement == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum logcheck_step begin(struct logcheck *check)
 {
     /* One state of the log, from here to the end. */
@@ -154,21 +181,7 @@ static enum logcheck_step begin(struct logcheck *check)
     if (step != LOGCHECK_MORE) {
         return step;
     }
-    check->rooms =
-        database_prepare(check->db, "SELECT room, name, client_key, epoch, room_id, retired, head_seq, "
-                                    "server_time, chain, oldest_seq, swept_seq, pruned_chain FROM rooms");
-    check->read = database_prepare(
-        check->db,
-        "SELECT room_seq, author, counter, sent_at, server_time, id, nick_at, nick_size, text_at, "
-        "text_size, sum, octets FROM entries WHERE room = ?1 AND room_seq >= ?2 ORDER BY room_seq");
-    check->counted = database_prepare(
-        check->db, "SELECT max(counter) FROM (SELECT counter FROM pruned WHERE room = ?1 "
-                   "AND author = ?2 UNION ALL SELECT counter FROM entries WHERE room = ?1 AND "
-                   "author = ?2 AND room_seq < ?3)");
-    if (check->rooms == NULL || check->read == NULL || check->counted == NULL) {
-        return broken(check, "entries", sqlite3_errcode(check->db));
-    }
-    return LOGCHECK_MORE;
+    return prepare(check) ? LOGCHECK_MORE : broken(check, "entries", sqlite3_errcode(check->db));
 }
 
 /* --- A room --- */
@@ -390,7 +403,7 @@ static enum logcheck_step next_entry(struct logcheck *check)
     return LOGCHECK_MORE;
 }
 
-enum logcheck_step logcheck_next(struct logcheck *check)
+static enum logcheck_step next(struct logcheck *check)
 {
     enum logcheck_step step = LOGCHECK_MORE;
     if (check->rooms == NULL) {
@@ -403,4 +416,12 @@ enum logcheck_step logcheck_next(struct logcheck *check)
         step = next_entry(check);
     }
     return step;
+}
+
+enum logcheck_step logcheck_next(struct logcheck *check)
+{
+    const enum logcheck_step step = next(check);
+    const bool bad = step == LOGCHECK_FAULT || step == LOGCHECK_BROKEN;
+    /* Whatever it looked like then. */
+    return bad && sqlite3_errcode(check->db) == SQLITE_NOMEM ? broken(check, "entries", SQLITE_NOMEM) : step;
 }

@@ -121,7 +121,9 @@ static bool check_log(struct store *store, const uint8_t server_key[static PROSA
     do {
         step = logcheck_next(&check);
     } while (step == LOGCHECK_MORE || step == LOGCHECK_ROOM);
-    if (step != LOGCHECK_END) {
+    if (check.unread) {
+        snprintf(why, why_size, "%s cannot be checked: %s", store->path, check.why);
+    } else if (step != LOGCHECK_END) {
         snprintf(why, why_size,
                  "%s: %s; bring back a copy, or move the file away to begin a new log, and start once with "
                  "--restored (prosa-audit log says more)",
@@ -186,25 +188,31 @@ static bool open_file(struct store *store, const uint8_t server_key[static PROSA
            check_log(store, server_key, why, why_size);
 }
 
-/* Prepares both connections; 0 or what SQLite says. */
+static bool count_rooms(struct store *store)
+{
+    sqlite3_stmt *last = database_prepare(store->writer.db, "SELECT coalesce(max(room), 0) FROM rooms");
+    const bool good = last != NULL && sqlite3_step(last) == SQLITE_ROW;
+    store->next_room = good ? sqlite3_column_int64(last, 0) + 1 : 0;
+    sqlite3_finalize(last);
+    return good;
+}
+
+/* Prepares both connections. */
 static bool prepare(struct store *store, bool restored, char *why, size_t why_size)
 {
     sqlite3 *db = store->writer.db;
     uint8_t key[PROSA_KEY_SIZE];
-    if (!writer_init(&store->writer, db) || (restored && writer_retire(&store->writer) != SQLITE_OK)) {
+    if (!writer_init(&store->writer, db) || (restored && writer_retire(&store->writer) != SQLITE_OK) ||
+        !count_rooms(store)) {
         snprintf(why, why_size, "%s cannot be used: %s", store->path,
                  database_reason(db, sqlite3_errcode(db)));
         return false;
     }
-    sqlite3_stmt *last = database_prepare(db, "SELECT coalesce(max(room), 0) FROM rooms");
-    store->next_room =
-        last != NULL && sqlite3_step(last) == SQLITE_ROW ? sqlite3_column_int64(last, 0) + 1 : 0;
-    sqlite3_finalize(last);
     sqlite3 *reading = database_open(store->path, true, key, why, why_size);
     if (reading == NULL) {
         return false;
     }
-    if (!reader_init(&store->reader, reading) || store->next_room == 0) {
+    if (!reader_init(&store->reader, reading)) {
         snprintf(why, why_size, "%s cannot be used: %s", store->path,
                  database_reason(reading, sqlite3_errcode(reading)));
         return false;

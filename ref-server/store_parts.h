@@ -50,7 +50,7 @@ struct writer_author {
     int64_t number; /* 0: empty */
 };
 
-#define WRITER_STATEMENTS 18
+#define WRITER_STATEMENTS 19
 #define WRITER_AUTHORS    256
 
 struct writer {

@@ -5,33 +5,38 @@
 
 bool reader_init(struct reader *reader, sqlite3 *db)
 {
-    *reader = (struct reader){
-        .db = db,
-        .find_room = database_prepare(
-            db,
-            "SELECT room, epoch, room_id, head_seq, oldest_seq, server_time, chain, pruned_chain FROM rooms"
-            " WHERE name = ?1 AND client_key = ?2 AND retired = 0"),
-        .find_author = database_prepare(
-            db, "SELECT counter, room_seq, id FROM (SELECT counter, room_seq, id FROM entries"
-                " WHERE room = ?1 AND author = (SELECT author FROM authors WHERE key = ?2) UNION ALL"
-                " SELECT counter, room_seq, id FROM pruned"
-                " WHERE room = ?1 AND author = (SELECT author FROM authors WHERE key = ?2))"
-                " ORDER BY counter DESC LIMIT ?3"),
-        .read = database_prepare(db, "SELECT room_seq, sum, octets FROM entries"
-                                     " WHERE room = ?1 AND room_seq >= ?2 ORDER BY room_seq LIMIT ?3"),
-        .time_of = database_prepare(db, "SELECT server_time FROM entries WHERE room = ?1 AND room_seq = ?2"),
-        .bounds = database_prepare(db, "SELECT oldest_seq, head_seq FROM rooms WHERE room = ?1"),
-        .next_old = database_prepare(
-            db, "SELECT room, epoch, room_id, head_seq, oldest_seq, server_time, chain, pruned_chain, name,"
-                " client_key FROM rooms WHERE room > ?1 AND retired = 0 AND (SELECT server_time FROM entries"
-                " WHERE entries.room = rooms.room AND room_seq = oldest_seq) < ?2 ORDER BY room LIMIT 1"),
-        .next_name = database_prepare(db, "SELECT number, key, nick, banned FROM names WHERE number > ?1"
-                                          " AND (nick IS NOT NULL OR banned = 1) ORDER BY number LIMIT 1"),
+    struct {
+        sqlite3_stmt **statement;
+        const char *sql;
+    } const wanted[] = {
+        {&reader->find_room,
+         "SELECT room, epoch, room_id, head_seq, oldest_seq, server_time, chain, pruned_chain FROM rooms"
+         " WHERE name = ?1 AND client_key = ?2 AND retired = 0"},
+        {&reader->find_author,
+         "SELECT counter, room_seq, id FROM (SELECT counter, room_seq, id FROM entries"
+         " WHERE room = ?1 AND author = (SELECT author FROM authors WHERE key = ?2) UNION ALL"
+         " SELECT counter, room_seq, id FROM pruned"
+         " WHERE room = ?1 AND author = (SELECT author FROM authors WHERE key = ?2))"
+         " ORDER BY counter DESC LIMIT ?3"},
+        {&reader->read, "SELECT room_seq, sum, octets FROM entries"
+                        " WHERE room = ?1 AND room_seq >= ?2 ORDER BY room_seq LIMIT ?3"},
+        {&reader->time_of, "SELECT server_time FROM entries WHERE room = ?1 AND room_seq = ?2"},
+        {&reader->bounds, "SELECT oldest_seq, head_seq FROM rooms WHERE room = ?1"},
+        {&reader->next_old,
+         "SELECT room, epoch, room_id, head_seq, oldest_seq, server_time, chain, pruned_chain, name,"
+         " client_key FROM rooms WHERE room > ?1 AND retired = 0 AND (SELECT server_time FROM entries"
+         " WHERE entries.room = rooms.room AND room_seq = oldest_seq) < ?2 ORDER BY room LIMIT 1"},
+        {&reader->next_name, "SELECT number, key, nick, banned FROM names WHERE number > ?1"
+                             " AND (nick IS NOT NULL OR banned = 1) ORDER BY number LIMIT 1"},
     };
-    (void)sqlite3_exec(db, "PRAGMA query_only = 1", NULL, NULL, NULL);
-    return reader->find_room != NULL && reader->find_author != NULL && reader->read != NULL &&
-           reader->time_of != NULL && reader->bounds != NULL && reader->next_old != NULL &&
-           reader->next_name != NULL;
+    *reader = (struct reader){.db = db};
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        *wanted[i].statement = database_prepare(db, wanted[i].sql);
+        if (*wanted[i].statement == NULL) {
+            return false;
+        }
+    }
+    return sqlite3_exec(db, "PRAGMA query_only = 1", NULL, NULL, NULL) == SQLITE_OK;
 }
 
 void reader_fini(struct reader *reader)

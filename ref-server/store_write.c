@@ -9,6 +9,7 @@
 enum {
     BEGIN,
     COMMIT,
+    ROLLBACK,
     ADD_ROOM,
     GET_ROOM,
     SET_ROOM,
@@ -34,6 +35,7 @@ _Static_assert(STORE_IDS == 256, "the statements below say 256");
 static const char *const statements[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
+    [ROLLBACK] = "ROLLBACK",
     [ADD_ROOM] = "INSERT INTO rooms VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6, 1, 1, ?6)",
     [GET_ROOM] = "SELECT head_seq, server_time, chain FROM rooms WHERE room = ?1 AND retired = 0",
     [SET_ROOM] = "UPDATE rooms SET head_seq = ?2, server_time = ?3, chain = ?4 WHERE room = ?1",
@@ -292,26 +294,31 @@ static int apply(struct writer *writer, const struct record *record)
 /* Nothing that this transaction has learned holds any more. When only the disk's confirmation failed, the
  * transaction may still stand in the file until the next one is written over it: if the program is killed
  * before, it is committed after all. Nobody was told anything of it, so nobody sees the difference. */
-static void roll_back(struct writer *writer)
+static int roll_back(struct writer *writer)
 {
-    if (sqlite3_get_autocommit(writer->db) == 0) {
-        (void)sqlite3_exec(writer->db, "ROLLBACK", NULL, NULL, NULL);
-    }
     writer->room.number = 0;
     memset(writer->authors, 0, sizeof writer->authors);
+    return sqlite3_get_autocommit(writer->db) == 0 ? run(writer->statements[ROLLBACK]) : SQLITE_OK;
+}
+
+/* A transaction may still be open for which there was not even memory to be rolled back. */
+static int begin(struct writer *writer)
+{
+    const int code = sqlite3_get_autocommit(writer->db) == 0 ? roll_back(writer) : SQLITE_OK;
+    return code == SQLITE_OK ? run(writer->statements[BEGIN]) : code;
 }
 
 int writer_commit(struct writer *writer, const struct record *first)
 {
     const uint64_t before = writer->entries;
-    int code = run(writer->statements[BEGIN]);
+    int code = begin(writer);
     for (const struct record *record = first; record != NULL && code == SQLITE_OK; record = record->next) {
         code = apply(writer, record);
     }
     code = code == SQLITE_OK ? put_down_room(writer) : code;
     code = code == SQLITE_OK ? run(writer->statements[COMMIT]) : code;
     if (code != SQLITE_OK) {
-        roll_back(writer);
+        (void)roll_back(writer);
         writer->entries = before;
     }
     return code;
@@ -334,7 +341,7 @@ static int sweep_room(struct writer *writer, int64_t room, int64_t from, int64_t
 void writer_sweep(struct writer *writer)
 {
     sqlite3_stmt *next = writer->statements[SWEEP_NEXT];
-    int code = run(writer->statements[BEGIN]);
+    int code = begin(writer);
     writer->sweep = false;
     if (code == SQLITE_OK && (code = sqlite3_step(next)) == SQLITE_ROW) {
         const int64_t room = sqlite3_column_int64(next, 0);
@@ -347,7 +354,7 @@ void writer_sweep(struct writer *writer)
     }
     sqlite3_reset(next);
     if (code != SQLITE_OK) {
-        roll_back(writer);
+        (void)roll_back(writer);
     }
 }
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "scarce.h"
 
-#include <malloc.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 void *__real_malloc(size_t size);
@@ -36,7 +34,7 @@ size_t scarce_blocks(void)
     return blocks;
 }
 
-static bool fails(void)
+bool scarce_fails(void)
 {
     const size_t number = ++count;
     return number >= fails_from && number <= fails_to;
@@ -50,17 +48,17 @@ static void *counted(void *at)
 
 void *__wrap_malloc(size_t size)
 {
-    return fails() ? NULL : counted(__real_malloc(size));
+    return scarce_fails() ? NULL : counted(__real_malloc(size));
 }
 
 void *__wrap_calloc(size_t number, size_t size)
 {
-    return fails() ? NULL : counted(__real_calloc(number, size));
+    return scarce_fails() ? NULL : counted(__real_calloc(number, size));
 }
 
 void *__wrap_realloc(void *at, size_t size)
 {
-    if (fails()) {
+    if (scarce_fails()) {
         return NULL;
     }
     return at == NULL ? counted(__real_realloc(at, size)) : __real_realloc(at, size);

@@ -5,6 +5,7 @@
 #ifndef SCARCE_H
 #define SCARCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define SCARCE_NEVER ((size_t)-1)
@@ -17,7 +18,10 @@ size_t scarce_end(void);
 /* Blocks that have not been freed. */
 size_t scarce_blocks(void);
 
-/* SQLite allocates here, too; before anything else is asked of it. */
+/* Counts one allocation; true: it fails. */
+bool scarce_fails(void);
+
+/* SQLite allocates here, too; before anything else is asked of it. In scarce_sqlite.c. */
 void scarce_sqlite(void);
 
 #endif

@@ -93,7 +93,9 @@ struct rig_room rig_make_room(struct rig *rig, const char *name, uint8_t number)
     prosa_room_id(rig->server.key, stored->epoch, prosa_bytes_of_string(name), stored->client_key,
                   stored->room_id);
     prosa_chain_start(stored->room_id, stored->chain);
-    rig_need(store_put_room(rig->store, stored) != 0, "no memory");
+    const bool good = store_put_room(rig->store, stored) != 0;
+    rig_need(good || rig->scarce, "no memory");
+    stored->number = good ? stored->number : 0;
     return room;
 }
 
@@ -136,6 +138,7 @@ static uint8_t *make_deliver(struct rig *rig, struct rig_room *room, const struc
 uint64_t rig_say(struct rig *rig, struct rig_room *room, const struct prosa_keypair *author, uint64_t counter,
                  const char *text)
 {
+    const struct store_room before = room->stored;
     struct store_room *stored = &room->stored;
     struct prosa_frame frame;
     struct prosa_message message;
@@ -162,7 +165,12 @@ uint64_t rig_say(struct rig *rig, struct rig_room *room, const struct prosa_keyp
                                          .deliver = deliver};
     rig_need(rig->lent_count < RIG_WAITING, "too much is said at once");
     const uint64_t ticket = store_put_message(rig->store, &record);
-    rig_need(ticket != 0, "no memory");
+    rig_need(ticket != 0 || rig->scarce, "no memory");
+    if (ticket == 0) {
+        room->stored = before;
+        free(octets);
+        return 0;
+    }
     rig->lent[rig->lent_count].ticket = ticket;
     rig->lent[rig->lent_count++].octets = octets;
     return ticket;

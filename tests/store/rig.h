@@ -21,6 +21,7 @@ struct rig {
     struct prosa_keypair server, ada, bob;
     bool audit;  /* entries carry prev_hash */
     bool hollow; /* signatures are not made: only octets count */
+    bool scarce; /* the store may have no memory: then nothing has been made or said, and that is told */
     struct {
         uint64_t ticket;
         uint8_t *octets;
@@ -36,10 +37,12 @@ void rig_fini(struct rig *rig);
 void rig_open(struct rig *rig);
 void rig_close(struct rig *rig);
 
-/* A new room with a fixed epoch made of `number`; "@host" is that of Ada. Not waited for. */
+/* A new room with a fixed epoch made of `number`; "@host" is that of Ada. Not waited for. Number 0: scarce.
+ */
 struct rig_room rig_make_room(struct rig *rig, const char *name, uint8_t number);
 
-/* Says something as the next message of `author`, whose counter it is; its ticket. Not waited for. */
+/* Says something as the next message of `author`, whose counter it is; its ticket. Not waited for. 0: scarce.
+ */
 uint64_t rig_say(struct rig *rig, struct rig_room *room, const struct prosa_keypair *author, uint64_t counter,
                  const char *text);
 
