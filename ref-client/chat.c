@@ -153,8 +153,10 @@ uint64_t chat_deadline_ms(const struct chat *chat)
 
 void chat_wake(struct chat *chat, bool is_ready, uint64_t now_ms)
 {
-    if (is_ready) {
+    /* Before silence is judged, too: we may have been late, and it has come [LIVE-06]. */
+    if (is_ready || chat_deadline_ms(chat) <= now_ms) {
         receive(chat, now_ms);
+        drain(chat, now_ms);
     }
     prosa_client_session_tick(&chat->session, now_ms);
 }

@@ -6,10 +6,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static uint64_t read_clock(clockid_t id)
+uint64_t clock_now_ns(void)
 {
     struct timespec now;
-    if (clock_gettime(id, &now) != 0) {
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) {
         return 0;
     }
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
@@ -17,12 +17,7 @@ static uint64_t read_clock(clockid_t id)
 
 uint64_t clock_now_ms(void)
 {
-    return read_clock(CLOCK_MONOTONIC) / 1000000;
-}
-
-uint64_t clock_now_ns(void)
-{
-    return read_clock(CLOCK_MONOTONIC);
+    return clock_now_ns() / 1000000;
 }
 
 uint64_t clock_thread_ns(void)
@@ -32,7 +27,11 @@ uint64_t clock_thread_ns(void)
 
 uint64_t clock_unix_ms(void)
 {
-    return read_clock(CLOCK_REALTIME) / 1000000;
+    struct timespec now;
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0 || now.tv_sec < 0) { /* a clock may say anything */
+        return 0;
+    }
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 void entropy_fill(void *at, size_t size)

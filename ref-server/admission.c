@@ -133,12 +133,14 @@ static bool replace_older(struct hub *hub, struct conn *newer)
     return older->journaled > 0;
 }
 
-/* The session is welcome when everything that is with the log now has been decided. */
-static void welcome_later(struct hub *hub, struct conn *conn, uint64_t ticket)
+/* The session is welcome when everything that is with the log now has been decided. NULL: it fails. */
+static struct journal_item *welcome_later(struct hub *hub, struct conn *conn)
 {
-    if (journal_add(hub, JOURNAL_WELCOME, conn, NULL, ticket) == NULL) {
+    struct journal_item *item = journal_add(hub, JOURNAL_WELCOME, conn, NULL, 0);
+    if (item == NULL) {
         prosa_server_session_fail(&conn->session, PROSA_ERR_INTERNAL, hub->loop->now_ms);
     }
+    return item;
 }
 
 void admission_verified(struct hub *hub, struct conn *conn, enum prosa_status status)
@@ -148,15 +150,22 @@ void admission_verified(struct hub *hub, struct conn *conn, enum prosa_status st
         return;
     }
     hub_mark(hub, conn);
-    if (status == PROSA_OK) { /* before the nick is looked at [AUTH-17] */
-        status = bind_name(hub, conn, &ticket);
-    }
-    if (status != PROSA_OK) {
+    if (status != PROSA_OK) { /* before the nick is looked at [AUTH-17] */
         prosa_server_session_fail(&conn->session, status, hub->loop->now_ms);
         return;
     }
+    struct journal_item *item = welcome_later(hub, conn); /* first: what is put cannot be taken out */
+    if (item == NULL) {
+        return;
+    }
+    status = bind_name(hub, conn, &ticket);
+    if (status != PROSA_OK) {
+        journal_drop(hub, item);
+        prosa_server_session_fail(&conn->session, status, hub->loop->now_ms);
+        return;
+    }
+    journal_set_ticket(hub, item, ticket);
     (void)replace_older(hub, conn);
-    welcome_later(hub, conn, ticket);
 }
 
 /* Others came in while this one waited, or the log refused its name with theirs. */
@@ -178,7 +187,7 @@ void admission_decided(struct hub *hub, const struct journal_item *item, bool go
     const uint64_t now_ms = hub->loop->now_ms;
     hub_mark(hub, conn);
     if (good && !conn->parted && replace_older(hub, conn)) { /* one that came in while this one waited */
-        welcome_later(hub, conn, 0);
+        (void)welcome_later(hub, conn);
         return;
     }
     enum prosa_status status = good ? check_again(hub, conn) : PROSA_ERR_INTERNAL;

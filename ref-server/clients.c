@@ -246,12 +246,9 @@ void clients_accept(struct hub *hub, struct loop_source *listening)
 void clients_pump(struct hub *hub, const struct loop_event *event)
 {
     struct conn *conn = event->source->owner;
-    const uint64_t now_ms = hub->loop->now_ms;
-    if ((event->ready & LOOP_TIMEOUT) != 0) {
-        prosa_server_session_tick(&conn->session, now_ms);
-    }
-    if ((event->ready & LOOP_READ) != 0) {
-        hub->stats.octets_in += conn_receive(conn, now_ms);
+    /* Before silence is judged, too: we may have been late, and it has come [LIVE-06]. */
+    if ((event->ready & (LOOP_READ | LOOP_TIMEOUT)) != 0) {
+        hub->stats.octets_in += conn_receive(conn, hub->loop->now_ms);
     }
     hub_mark(hub, conn);
 }
@@ -264,6 +261,9 @@ static const char *how_in_words(const struct prosa_ended *ended)
     case PROSA_ENDING_GOODBYE:
         return ended->from_peer ? "said goodbye" : "was told goodbye";
     case PROSA_ENDING_ERROR:
+        if (prosa_code_class(ended->code) == PROSA_CLASS_GOING_AWAY && !ended->from_peer) {
+            return "could not be served";
+        }
         return ended->from_peer ? "reported an error" : "broke the protocol";
     case PROSA_ENDING_EOF:
         return "vanished without a goodbye";
@@ -304,7 +304,8 @@ static void on_ended(struct hub *hub, const struct conn *conn, const struct pros
                   reason);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "client-gone",
+    const bool is_ours = ended->code == PROSA_CODE_INTERNAL && !ended->from_peer;
+    log_event(is_ours ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "client-gone",
               "session=%llu nick=%s key=%s address=%s how=\"%s\" code=%s(0x%04x) reason=%s",
               (unsigned long long)conn->number, words.nick, words.key_suffix, words.address, how, code,
               ended->code, reason);
@@ -352,19 +353,34 @@ static bool take_events(struct hub *hub, struct conn *conn, bool *reset)
     return false;
 }
 
+/* The time is up, and what has come was taken, what could go has gone. */
+static bool ticks(const struct hub *hub, struct conn *conn)
+{
+    const bool due = prosa_server_session_deadline_ms(&conn->session) <= hub->loop->now_ms;
+    if (due) {
+        prosa_server_session_tick(&conn->session, hub->loop->now_ms);
+    }
+    return due;
+}
+
 static void turn(struct hub *hub, struct conn *conn)
 {
     bool reset = false;
-    size_t sent;
-    do {
+    bool has_ticked = false;
+    bool goes_on = true;
+    while (goes_on) {
         joining_tell(hub, conn); /* before a PONG that stands for it [LIVE-03] */
         if (take_events(hub, conn, &reset)) {
             part(hub, conn, reset);
             return;
         }
-        sent = conn_send(conn, hub->pages, hub->loop->now_ms);
+        const size_t sent = conn_send(conn, hub->pages, hub->loop->now_ms);
         hub->stats.octets_out += sent;
-    } while (sent > 0 && !conn->blocked);
+        goes_on = sent > 0 && !conn->blocked;
+        if (!goes_on && !has_ticked) {
+            goes_on = has_ticked = ticks(hub, conn);
+        }
+    }
     list_remove(&conn->dirty);
     conn_rest(conn, hub->loop);
 }
@@ -405,7 +421,7 @@ static void take_outcomes(struct hub *hub)
         case JOURNAL_WELCOME:
             admission_decided(hub, item, good);
             break;
-        case JOURNAL_PRUNED:
+        case JOURNAL_ROOM:
             break;
         }
         journal_done(hub, item);

@@ -7,6 +7,7 @@
 #ifndef REF_SERVER_HUB_H
 #define REF_SERVER_HUB_H
 
+#include "age.h"
 #include "answerer.h"
 #include "conn.h"
 #include "names.h"
@@ -45,6 +46,7 @@ struct hub {
     struct loop_source announcer; /* whose deadline that is */
     struct loop_source keeper;    /* whose deadline is the next look for what is too old to be kept */
     struct table by_key;          /* the newest READY connection of each key */
+    struct age age;               /* what time it is then */
     uint64_t last_ticket, decided_ticket;
     struct stats stats;
     uint64_t turns_ns; /* how long it took to hand out the last verdicts */

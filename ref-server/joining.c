@@ -328,20 +328,20 @@ struct store_room joining_record(const struct room *room)
 /* A named room is in the log before anybody hears of its epoch: the answer waits. */
 static void join_when_logged(struct hub *hub, struct conn *conn, struct room *room)
 {
-    uint64_t ticket = 0;
-    const bool is_first = room->number == 0;
-    if (is_first) {
-        struct store_room record = joining_record(room);
-        ticket = store_put_room(hub->store, &record);
-        room->number = ticket != 0 ? record.number : 0;
-    }
     struct journal_item *item =
-        is_first && ticket == 0 ? NULL : journal_add(hub, JOURNAL_JOIN, conn, room, ticket);
-    if (item == NULL) {
+        journal_add(hub, JOURNAL_JOIN, conn, room, 0); /* first: what is put cannot be taken out */
+    if (item != NULL && room->number == 0) {
+        struct store_room record = joining_record(room);
+        const uint64_t ticket = store_put_room(hub->store, &record);
+        item->is_first = ticket != 0;
+        room->number = ticket != 0 ? record.number : 0;
+        journal_set_ticket(hub, item, ticket);
+    }
+    if (item == NULL || room->number == 0) {
+        journal_drop(hub, item);
         prosa_server_session_fail(&conn->session, PROSA_ERR_INTERNAL, hub->loop->now_ms);
         return;
     }
-    item->is_first = is_first;
     item->has_record = true; /* without its room it cannot be answered */
 }
 

@@ -14,7 +14,7 @@ enum journal_kind {
     JOURNAL_MESSAGE, /* a PUBLISH of `conn` */
     JOURNAL_OWN,     /* a message of the server: an answer to `conn`, or to nobody */
     JOURNAL_JOIN,    /* `conn` waits for `room`, which is new */
-    JOURNAL_PRUNED,  /* `room` stays in memory until the log, too, has forgotten what is old */
+    JOURNAL_ROOM,    /* `room` stays in memory until the log, too, has it, or has forgotten what is old */
     JOURNAL_WELCOME  /* `conn` waits for all that came before it [END-14] */
 };
 

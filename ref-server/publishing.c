@@ -84,18 +84,20 @@ static bool decode(struct prosa_bytes octets, struct prosa_message *message)
 }
 
 /* Puts the room's last entry into the log, before it the room itself if it is not there. 0: no memory. */
-static uint64_t put_last(struct hub *hub, struct room *room, bool *is_first)
+static uint64_t put_last(struct hub *hub, struct journal_item *item, struct room *room)
 {
     struct prosa_message message;
     uint8_t id[PROSA_HASH_SIZE];
     const struct prosa_bytes octets = room_entry(room, room->last_seq);
-    *is_first = room->number == 0;
-    if (*is_first) {
+    if (room->number == 0) {
         struct store_room record = joining_record(room);
-        if (store_put_room(hub->store, &record) == 0) {
+        const uint64_t ticket = store_put_room(hub->store, &record);
+        if (ticket == 0) {
             return 0;
         }
+        item->is_first = true;
         room->number = record.number;
+        journal_set_ticket(hub, item, ticket);
     }
     if (!decode(octets, &message)) {
         return 0;
@@ -133,18 +135,20 @@ static struct mark mark_of(const struct room *room)
 static struct journal_item *log_last(struct hub *hub, enum journal_kind kind, struct conn *conn,
                                      struct room *room, struct room_author *author, const struct mark *before)
 {
-    bool is_first = false;
     struct journal_item *item =
         journal_add(hub, kind, conn, room, 0); /* first: what is put cannot be taken out */
-    const uint64_t ticket = item != NULL && hub->store != NULL ? put_last(hub, room, &is_first) : 0;
+    const uint64_t ticket = item != NULL && hub->store != NULL ? put_last(hub, item, room) : 0;
     if (item == NULL || (hub->store != NULL && ticket == 0)) {
-        journal_drop(hub, item);
+        if (item != NULL && item->is_first) {
+            item->kind = JOURNAL_ROOM; /* the room alone is in the log, or will be */
+        } else {
+            journal_drop(hub, item);
+        }
         room_take_back(room, before->last_seq, before->chain);
         author->counter--;
         return NULL;
     }
     journal_set_ticket(hub, item, ticket);
-    item->is_first = is_first;
     item->author = author;
     item->room_seq = room->last_seq;
     memcpy(item->chain, room->chain, sizeof item->chain);
@@ -243,14 +247,14 @@ static void prune(struct hub *hub, struct room *room, uint64_t oldest_seq)
                   (unsigned long long)oldest_seq);
         return;
     }
-    const uint64_t ticket = store_put_pruned(hub->store, room->number, oldest_seq, chain);
+    struct journal_item *item = journal_add(hub, JOURNAL_ROOM, NULL, room, 0);
+    const uint64_t ticket = item != NULL ? store_put_pruned(hub->store, room->number, oldest_seq, chain) : 0;
     if (ticket == 0) {
+        journal_drop(hub, item);
         return; /* the log keeps more than it should: that is all, also when it refuses later */
     }
     room_prune(room, oldest_seq, chain);
-    if (journal_add(hub, JOURNAL_PRUNED, NULL, room, ticket) == NULL) {
-        hub->last_ticket = ticket;
-    }
+    journal_set_ticket(hub, item, ticket);
 }
 
 static void retain(struct hub *hub, struct room *room)
@@ -440,10 +444,19 @@ static void forget_old(struct hub *hub, struct room *room, uint64_t time)
 void publishing_forget_old(struct hub *hub)
 {
     const uint64_t keep_ms = hub->settings->keep_ms;
-    const uint64_t now_ms = clock_unix_ms();
+    uint64_t ahead_ms;
+    const uint64_t now_ms = age_now(&hub->age, clock_unix_ms(), hub->loop->now_ms, &ahead_ms);
     struct store_room stored;
     int64_t place = 0;
-    if (hub->store == NULL || keep_ms == 0 || keep_ms > now_ms) {
+    if (hub->store == NULL || keep_ms == 0) {
+        return;
+    }
+    if (ahead_ms > 0) {
+        log_event(LOG_LEVEL_WARN, "clock-set-forward",
+                  "seconds=%llu why=\"messages do not grow older by this before it has held for a day\"",
+                  (unsigned long long)ahead_ms / 1000);
+    }
+    if (keep_ms > now_ms) {
         return;
     }
     while (store_next_old(hub->store, &place, now_ms - keep_ms, &stored) == STORE_FOUND) {

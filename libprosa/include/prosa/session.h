@@ -9,9 +9,10 @@
  * The turn of a connection, for both kinds of session:
  *   readable:  recv_space -> recv() -> recv_commit, or recv_eof, or recv_reset
  *   write error: nothing at once; go on reading, for the peer's last words may be there
- *   timer:     tick, at deadline_ms
  *   then:      next() until PROSA_END, send until nothing is left or the socket is full, and both
  *              again while sending made progress; deadline_ms tells when to come back
+ *   timer:     at deadline_ms the same, and then tick, if deadline_ms is still due, and next() again: what
+ *              has come before the time was judged counts, however late the caller is [LIVE-06]
  */
 #ifndef PROSA_SESSION_H
 #define PROSA_SESSION_H
