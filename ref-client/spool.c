@@ -84,17 +84,18 @@ static bool fail(struct spool *spool)
     return false;
 }
 
-/* The number that a PRAGMA answers with, -1 when it does not. */
-static int64_t ask(struct spool *spool, const char *pragma)
+/* The number that a PRAGMA answers with. */
+static bool ask(struct spool *spool, const char *pragma, int64_t *number)
 {
     sqlite3_stmt *statement = NULL;
-    int64_t number = -1;
-    if (sqlite3_prepare_v2(spool->db, pragma, -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW) {
-        number = sqlite3_column_int64(statement, 0);
+    const bool good = sqlite3_prepare_v2(spool->db, pragma, -1, &statement, NULL) == SQLITE_OK &&
+                      sqlite3_step(statement) == SQLITE_ROW;
+    *number = good ? sqlite3_column_int64(statement, 0) : -1;
+    if (!good) {
+        (void)fail(spool);
     }
     sqlite3_finalize(statement);
-    return number;
+    return good;
 }
 
 static bool command(struct spool *spool, const char *sql)
@@ -106,15 +107,20 @@ static bool command(struct spool *spool, const char *sql)
  * that start at once take turns. */
 static bool set_up(struct spool *spool)
 {
-    if (!command(spool, "BEGIN IMMEDIATE")) {
+    int64_t application;
+    int64_t version;
+    int64_t tables;
+    if (!command(spool, "BEGIN IMMEDIATE") || !ask(spool, "PRAGMA application_id", &application) ||
+        !ask(spool, "PRAGMA user_version", &version) ||
+        !ask(spool, "SELECT count(*) FROM sqlite_schema", &tables)) {
         return false;
     }
-    const bool is_ours = ask(spool, "PRAGMA application_id") == strtoll(APPLICATION, NULL, 10);
-    if (!is_ours && ask(spool, "SELECT count(*) FROM sqlite_schema") != 0) {
+    const bool is_ours = application == strtoll(APPLICATION, NULL, 10);
+    if (!is_ours && tables != 0) {
         snprintf(spool->why, sizeof spool->why, "%s is no spool of this program", spool->path);
         return false;
     }
-    if (is_ours && ask(spool, "PRAGMA user_version") != strtoll(VERSION, NULL, 10)) {
+    if (is_ours && version != strtoll(VERSION, NULL, 10)) {
         snprintf(spool->why, sizeof spool->why, "%s was made by another version of this program",
                  spool->path);
         return false;

@@ -40,8 +40,9 @@ static bool file_load(const char *path, char **text, size_t *size, char *why, si
     } else if (info.st_size > (off_t)PINS_FILE_LIMIT) {
         snprintf(why, why_size, "pins file %s has more than %zu octets: it is no file of pins", path,
                  PINS_FILE_LIMIT);
-    } else if ((*text = malloc((size_t)info.st_size + 1)) == NULL ||
-               !file_read_all(fd, *text, (size_t)info.st_size)) {
+    } else if ((*text = malloc((size_t)info.st_size + 1)) == NULL) {
+        snprintf(why, why_size, "there is no memory for pins file %s", path);
+    } else if (!file_read_all(fd, *text, (size_t)info.st_size)) {
         snprintf(why, why_size, "pins file %s cannot be read", path);
     } else {
         *size = (size_t)info.st_size;

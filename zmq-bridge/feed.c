@@ -269,6 +269,9 @@ static void go_on(struct feed *feed)
     if (feed->fd < 0) {
         return; /* a timer runs */
     }
+    if (prosa_client_session_deadline_ms(&feed->session) <= clock_now_ms()) {
+        receive(feed); /* before silence is judged: we may have been late, and it has come [LIVE-06] */
+    }
     prosa_client_session_tick(&feed->session, clock_now_ms());
     if (turn(feed)) {
         const bool is_full = prosa_client_session_send_peek(&feed->session).size > 0;

@@ -31,7 +31,7 @@ class Refused(Exception):
 class Speaker:
     """READY when it is made; `seed` is its key, `frames` all that came since then."""
 
-    def __init__(self, server: Served, nick: str, seed: bytes | None = None) -> None:
+    def __init__(self, server: Served, nick: str, seed: bytes | None = None, features: int = OFFERED) -> None:
         self.nick = nick
         self.seed = seed or secrets.token_bytes(32)
         self.key = crypto.public_key(self.seed)
@@ -44,7 +44,7 @@ class Speaker:
             versions=(1,),
             nonce=secrets.token_bytes(32),
             client_key=self.key,
-            features=OFFERED,
+            features=features,
             target=server.address,
         )
         self.send(hello)
