@@ -70,7 +70,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def run(program: str, *words: str, env: dict[str, str] | None = None, **settings: Any) -> Console:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PROSA_")}
         environment = {**kept, "USER": "ada", "TERM": "xterm", "LC_ALL": "C.UTF-8", **(env or {})}
-        consoles.append(Console([str(PROGRAMS / program), *words], environment, **settings))
+        path = PROGRAMS / program
+        consoles.append(Console([str(path) if path.exists() else program, *words], environment, **settings))
         return consoles[-1]
 
     yield run
