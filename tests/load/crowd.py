@@ -8,10 +8,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from conftest import ROOT
 from program import Program
 from scene import Scene
 from server import Server
+from stage import ROOT
 
 PROGRAM = Path(os.environ.get("PROSA_CROWD", ROOT / "build" / "default" / "tests" / "load" / "crowd"))
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from conftest import AUDIT
 from prosa_conformance import codec, crypto
 from prosa_conformance.client_history import Entry, Order
 from prosa_conformance.codec import Frame
 from prosa_conformance.registry import CONSTANTS
+from stage import AUDIT
 
 QUERY = "SELECT name, room_seq, octets FROM entries JOIN rooms USING (room) WHERE retired = 0 ORDER BY room, room_seq"
 

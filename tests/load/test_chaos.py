@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from client import Client
-from conftest import CLIENT, IS_REFERENCE, SERVER, Figures, sized
 from log import audit, read_log
 from member import Member
 from prosa_conformance.client_history import faults
 from prosa_conformance.places import Ports
 from scene import Scene
 from server import Server
+from stage import CLIENT, IS_REFERENCE, SERVER, Figures, sized
 
 ROOMS = ("hall", "attic", "cellar")
 TIMERS = "linger_ms=300"

@@ -7,40 +7,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from conftest import SERVER, Figures, sized
-from crowd import Crowd, Done
+from calm import BURST, CALM, OCTETS, calm_pair, latency, said, serve, talk
+from crowd import Crowd
 from member import Member
 from prosa_conformance.client_history import Room, faults
-from prosa_conformance.places import Ports
 from prosa_conformance.registry import LIMITS
 from scene import Scene
-from server import Server
+from stage import Figures, sized
 
 WINDOW = LIMITS["max_window"].default
 WINDOWS: int = sized(100, 1_000)  # that the flooder fills one after the other
-OCTETS = 100  # of a text
-CALM = 2  # members, who say
-BURST = 2  # messages at once
-EVERY_MS = 10
-TURN = 20  # messages of a calm member in one command
 VIOLATORS: int = sized(5, 20)
 SECONDS: int = sized(60, 300)
-
-
-async def serve(scene: Scene) -> Server:
-    server = Server(scene, SERVER, Ports(scene.seed).take(), "")
-    scene.cast.append(server)
-    await server.start()
-    await server.ready()
-    return server
-
-
-async def talk(calm: Crowd, is_over: Callable[[], bool]) -> list[Done]:
-    """Turn after turn, at least five, until it is over."""
-    turns: list[Done] = []
-    while len(turns) < 5 or not is_over():
-        turns.append(await calm.do(f"say hall 0 {CALM} {TURN} {BURST} {EVERY_MS} {OCTETS}"))
-    return turns
 
 
 def flood_within_bursts(room: Room, flooder: str) -> list[int]:
@@ -60,28 +38,21 @@ def flood_within_bursts(room: Room, flooder: str) -> list[int]:
     return between
 
 
-def latency(turns: list[Done]) -> dict[str, int]:
-    """Of the turns' median and worst hundredth the median and the worst."""
-    p50 = sorted(turn.p50_us for turn in turns)
-    return {"p50_us": p50[len(p50) // 2], "p99_us": max(turn.p99_us for turn in turns)}
-
-
 def test_a_flood_within_credit_takes_nothing_from_the_calm(play: Callable[..., None], figures: Figures) -> None:
     async def story(scene: Scene) -> None:
         server = await serve(scene)
-        calm = Crowd(scene, server, "calm", events=True)
+        calm = await calm_pair(scene, server)
         flood = Crowd(scene, server, "flood", events=True)
-        for crowd, members in ((calm, CALM), (flood, 1)):
-            await crowd.start()
-            await crowd.do(f"connect {members}")
-            await crowd.do(f"join hall 0 {members}")
+        await flood.start()
+        await flood.do("connect 1")
+        await flood.do("join hall 0 1")
         before = await talk(calm, lambda: True)
         rss = server.rss()
         server.forget_peak()
         flooding = asyncio.create_task(flood.do(f"say hall 0 1 {WINDOWS * WINDOW} 1 0 {OCTETS}"))
         during = await talk(calm, flooding.done)
         flooded = await flooding
-        head = flooded.times + sum(turn.times for turn in (*before, *during))
+        head = flooded.times + said([*before, *during])
         await calm.do(f"see hall 0 {CALM} {head}")
         await flood.do(f"see hall 0 1 {head}")
         peak = server.rss_peak()
@@ -98,7 +69,7 @@ def test_a_flood_within_credit_takes_nothing_from_the_calm(play: Callable[..., N
         figures(
             flood=flooded.times,
             flood_per_s=round(flooded.times / (flooded.us / 1e6)),
-            calm=sum(turn.times for turn in during),
+            calm=said(during),
             calm_before=latency(before),
             calm_during=latency(during),
             flood_between_two_at_most=max(between),

@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import random
-import resource
 from collections.abc import Callable
 
-from conftest import SERVER, Figures, sized
 from crowd import Crowd
 from member import Member
 from prosa_conformance.places import Ports
 from scene import Scene
 from server import Server
+from stage import SERVER, Figures, raise_descriptors, sized
 
 CONNECTIONS: int = sized(1_000, 10_000)
 LISTENERS: int = sized(50, 200)
@@ -20,16 +19,6 @@ PINGS: int = sized(50, 500)
 SOURCES = 40
 SECONDS: int = sized(60, 300)
 SPARE_DESCRIPTORS = 200
-
-
-def raise_descriptors(needed: int) -> None:
-    """For this process and those that it starts."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < needed:
-        if hard != resource.RLIM_INFINITY and hard < needed:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (needed, needed))  # an administrator may
-        else:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def test_idle_connections_are_held_and_served(play: Callable[..., None], figures: Figures) -> None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from conftest import SERVER, Figures, sized
 from member import Member
 from prosa_conformance.client_history import faults
 from prosa_conformance.places import Ports
 from scene import Scene
 from server import Server
+from stage import SERVER, Figures, sized
 
 SESSIONS: int = sized(40, 400)
 TEXTS = 8  # said before each new session

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from conftest import SERVER, Figures
 from member import Member
 from prosa_conformance.client_history import faults
 from prosa_conformance.places import Ports
 from scene import Scene
 from server import Server
+from stage import SERVER, Figures
 
 TEXT = "x" * 4000
 MUCH = 2_000  # messages: more octets than the kernel's buffers take for somebody who reads nothing
