@@ -199,6 +199,7 @@ def test_a_start_for_which_there_is_no_memory(start: Start, scarce: Callable[[st
             pass
         console.signal(signal.SIGTERM)
         code = console.ended()
+        console.dispose()
         return code, console.err.decode()
 
     assert life(NEVER, NEVER)[0] == 0

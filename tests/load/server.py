@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from program import Program
@@ -19,7 +19,13 @@ class Server:
     """Spoken to as chapter 13 says, so that any server can be put under this load."""
 
     def __init__(
-        self, scene: Scene, command: Sequence[str], address: tuple[str, int], timers: str, level: str = "L4"
+        self,
+        scene: Scene,
+        command: Sequence[str],
+        address: tuple[str, int],
+        timers: str,
+        level: str = "L4",
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.scene = scene
         self.command = list(command)
@@ -35,6 +41,7 @@ class Server:
             "PROSA_DATA": str(self.data),
             "PROSA_LEVEL": level,
             "PROSA_TIMERS": timers,
+            **(env or {}),
         }
 
     @property
