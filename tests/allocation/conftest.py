@@ -19,9 +19,7 @@ sys.path.insert(0, str(ROOT / "tests" / "programs"))  # the programs as a person
 from console import Console  # noqa: E402
 
 PROGRAMS = Path(os.environ.get("PROSA_PROGRAMS", ROOT / "build" / "default" / "bin"))
-SHIM = os.environ.get(
-    "PROSA_SCARCE_SHIM", str(PROGRAMS.parent / "tests" / "allocation" / "libscarce_shim.so")
-)
+SHIM = os.environ.get("PROSA_SCARCE_SHIM", str(PROGRAMS.parent / "tests" / "allocation" / "libscarce_shim.so"))
 IS_FULL = os.environ.get("PROSA_ALLOCATIONS", "") == "all"
 NEVER = (1 << 64) - 1
 

@@ -4,6 +4,7 @@ sent is there, once; and the next one in its folder goes on where it was."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -32,7 +33,7 @@ class Cutter:
         self.server = server
         self.cuts = 0
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self._listening.getsockname()[1]
+        self.address = f"127.0.0.1:{self._listening.getsockname()[1]}"
         self._ends: list[socket.socket] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
@@ -62,17 +63,13 @@ class Cutter:
     @staticmethod
     def _pump(source: socket.socket, sink: socket.socket, cap: int | None) -> None:
         passed = 0
-        try:
+        with contextlib.suppress(OSError):
             while (cap is None or passed < cap) and (octets := source.recv(65536)):
                 passed += len(octets)
                 sink.sendall(octets)
-        except OSError:
-            pass
         for end in (source, sink) if cap is not None else (sink,):
-            try:
+            with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR if cap is not None else socket.SHUT_WR)
-            except OSError:
-                pass
 
 
 class Stage:

@@ -18,11 +18,10 @@ import pytest
 
 from conftest import NEVER, Scarce, Start, sample, tell
 from console import DEADLINE_S
-from served import Served
-from speaker import OFFERED, Refused, Speaker
-
 from prosa_conformance import codec, crypto
 from prosa_conformance.registry import CODES, FEATURES
+from served import Served
+from speaker import OFFERED, Refused, Speaker
 
 AUDITS = OFFERED | FEATURES["audit"]
 SAMPLE = 40  # of each kind, in a small run

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from conftest import PROGRAMS, Start, tell
 from console import Console
-from served import Served
-from speaker import OFFERED, Speaker
-
 from prosa_conformance import codec
 from prosa_conformance.registry import FEATURES
+from served import Served
+from speaker import OFFERED, Speaker
 
 FOUND = 99  # no exit code of ours
 MEMCHECK = (

@@ -273,6 +273,9 @@ class Connection:
             start_seq=max(start, kept.seen_seq + 1),  # another connection may have shown more since
             lost_history=bool(lost),
         )
+        if last > kept.acked:  # as the table of events says: JOINED's last_counter covers a message, too
+            kept.acked = last
+            self.member.note("acked", room=room, counter=last)
         self.publish()
 
     def publish(self) -> None:
