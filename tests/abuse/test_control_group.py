@@ -23,7 +23,7 @@ from stage import IS_REFERENCE, SERVER, Figures, sized
 
 MIB = 1 << 20
 LIMIT = 64 * MIB
-FLOOD: int = sized(3_000, 40_000)  # messages
+FLOOD: int = sized(2_000, 40_000)  # messages
 OCTETS = 4_000  # of each: more than the limit has, in the full size
 DEAF = 4  # members who do not listen
 NEVER_MS = 3_600_000

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "programs"))  # the programs as a person has them, and a speaker
+sys.path[:0] = [str(ROOT / "conformance"), str(ROOT / "tests" / "programs")]  # the codec, and a speaker of it
 
 from console import Console  # noqa: E402
 
