@@ -92,11 +92,14 @@ static const struct object {
 
 const char *database_reason(sqlite3 *db, int code)
 {
+    const int problem = db != NULL ? sqlite3_system_errno(db) : 0;
     switch (code & 0xFF) {
     case SQLITE_FULL:
         return "the disk is full";
     case SQLITE_IOERR:
-        return sqlite3_system_errno(db) != 0 ? strerror(sqlite3_system_errno(db)) : "input/output error";
+        return strerror(problem != 0 ? problem : EIO);
+    case SQLITE_CANTOPEN:
+        return problem != 0 ? strerror(problem) : sqlite3_errstr(code);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return "another program holds it locked";
@@ -252,22 +255,26 @@ bool database_make(const char *path, const uint8_t server_key[static PROSA_KEY_S
 
 /* --- Opening --- */
 
-/* Before SQLite looks: it takes an empty file for an empty database, and a torn one for no database. */
-static bool looks_like_one(const char *path, char *why, size_t why_size)
+/* Before SQLite looks: it takes an empty file for an empty database, and a torn one for no database. Through its
+ * own descriptor: to close another one of this file would undo the locks of every connection that this program
+ * has, and a query from outside would take itself for the last one, and -wal away. */
+static bool looks_like_one(sqlite3 *db, const char *path, char *why, size_t why_size)
 {
     static const char magic[16] = "SQLite format 3";
     char head[sizeof magic] = "";
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        snprintf(why, why_size, "%s cannot be opened: %s", path, strerror(errno));
-        return false;
+    sqlite3_file *file = NULL;
+    sqlite3_int64 size = 0;
+    int code = sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    code = code == SQLITE_OK ? file->pMethods->xFileSize(file, &size) : code;
+    if (code == SQLITE_OK && size >= (sqlite3_int64)sizeof head) {
+        code = file->pMethods->xRead(file, head, sizeof head, 0);
     }
-    const ssize_t size = read(fd, head, sizeof head);
-    close(fd);
-    if (size == 0) {
+    if (code != SQLITE_OK) {
+        snprintf(why, why_size, "%s cannot be read: %s", path, database_reason(db, code));
+    } else if (size == 0) {
         snprintf(why, why_size,
                  "%s is empty: it was cut off; bring back a copy, and start once with --restored", path);
-    } else if (size != (ssize_t)sizeof head || memcmp(head, magic, sizeof head) != 0) {
+    } else if (memcmp(head, magic, sizeof head) != 0) {
         snprintf(why, why_size,
                  "%s is not a log of prosa-server: it does not begin like one; move it away, or bring back a "
                  "copy and start once with --restored",
@@ -401,13 +408,9 @@ static int open_resting(const char *path, sqlite3 **db)
     return sqlite3_open_v2(uri, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
 }
 
-static int open_file(const char *path, bool writable, sqlite3 **db)
+static int set_up(sqlite3 **db, const char *path, bool writable)
 {
-    const int flags = writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-    int code = sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX, NULL);
-    if (code == SQLITE_OK && !writable && needs_helper(*db)) {
-        code = open_resting(path, db);
-    }
+    int code = !writable && needs_helper(*db) ? open_resting(path, db) : SQLITE_OK;
     if (code == SQLITE_OK) {
         code = sqlite3_busy_timeout(*db, PATIENCE_MS);
     }
@@ -438,17 +441,20 @@ sqlite3 *database_open(const char *path, bool writable, uint8_t key[static PROSA
                        size_t why_size)
 {
     sqlite3 *db = NULL;
-    if (!looks_like_one(path, why, why_size)) {
-        return NULL;
-    }
-    const int code = open_file(path, writable, &db);
+    const int flags = writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    int code = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK) {
-        tell_unreadable(db, code, path, why, why_size);
-    } else if (is_ours(db, path, key, why, why_size) &&
-               (!writable || prepare_writing(db, path, why, why_size))) {
-        return db;
-    } else if (sqlite3_errcode(db) == SQLITE_NOMEM) { /* whatever it looked like then */
-        tell_unreadable(db, SQLITE_NOMEM, path, why, why_size);
+        snprintf(why, why_size, "%s cannot be opened: %s", path, database_reason(db, code));
+    } else if (looks_like_one(db, path, why, why_size)) {
+        code = set_up(&db, path, writable);
+        if (code != SQLITE_OK) {
+            tell_unreadable(db, code, path, why, why_size);
+        } else if (is_ours(db, path, key, why, why_size) &&
+                   (!writable || prepare_writing(db, path, why, why_size))) {
+            return db;
+        } else if (sqlite3_errcode(db) == SQLITE_NOMEM) { /* whatever it looked like then */
+            tell_unreadable(db, SQLITE_NOMEM, path, why, why_size);
+        }
     }
     database_close(db);
     return NULL;

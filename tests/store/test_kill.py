@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -67,6 +68,27 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
         pruned = oldest[1]
     assert acknowledged > 10 * ROUNDS, "the writer was given time to write"
     assert pruned > 1, "and to prune"
+    assert drive("dump", tmp_path).returncode == 0
+
+
+def test_who_asks_from_outside_takes_nothing_away(tmp_path: Path) -> None:
+    """RES-10: a connection that may write, as one for a backup does, tidies up when it takes itself for the last
+    one; while a server has the log it never is."""
+    with subprocess.Popen([DRIVER, "write", tmp_path, "3"], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        for _ in range(3):
+            assert writer.stdout.readline()
+            newest = (tmp_path / "log.db-wal").stat().st_ino
+            db = sqlite3.connect(tmp_path / "log.db")
+            assert db.execute("SELECT count(*) FROM rooms").fetchone() == (len(ROOMS),)
+            db.close()
+            assert (tmp_path / "log.db-wal").stat().st_ino == newest
+        seen = [writer.stdout.readline() for _ in range(5)]
+        writer.kill()
+        seen += writer.stdout.readlines()
+    acked = [tuple(map(int, line.split()[1:])) for line in seen if line.endswith(b"\n")][-1]
+    heads, _ = kept(tmp_path)
+    assert all(there >= said for there, said in zip(heads, acked, strict=True))
     assert drive("dump", tmp_path).returncode == 0
 
 
