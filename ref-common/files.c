@@ -104,6 +104,34 @@ bool file_write_whole(const char *path, struct prosa_bytes content, bool replace
     return good && sync_folder_of(path);
 }
 
+static bool write_again(int fd)
+{
+    uint8_t part[16384];
+    off_t at = 0;
+    ssize_t size;
+    while ((size = pread(fd, part, sizeof part, at)) > 0) {
+        if (pwrite(fd, part, (size_t)size, at) != size) {
+            return false;
+        }
+        at += size;
+    }
+    return size == 0 && fsync(fd) == 0;
+}
+
+bool file_write_again(const char *path)
+{
+    const int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT;
+    }
+    errno = ENOSPC; /* what a write that is cut off does not say */
+    const bool good = write_again(fd);
+    const int problem = errno;
+    close(fd);
+    errno = problem;
+    return good;
+}
+
 static bool make_one(const char *path)
 {
     struct stat info;

@@ -17,6 +17,10 @@ PROSA_NODISCARD bool file_read_all(int fd, void *at, size_t size);
  * that the disk may not have confirmed the name. */
 PROSA_NODISCARD bool file_write_whole(const char *path, struct prosa_bytes content, bool replace);
 
+/* Writes a file over itself, and waits for the disk: after an fsync that failed, or never came, only that has
+ * what the system shows of the file on the disk. True when there is no such file. False: errno tells why. */
+PROSA_NODISCARD bool file_write_again(const char *path);
+
 /* Makes a folder of mode 0700 and those above it that are missing; true when it is there already. */
 PROSA_NODISCARD bool folder_make(const char *path);
 

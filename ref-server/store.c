@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store.h"
 
+#include "files.h"
 #include "folderlock.h"
 #include "logcheck.h"
 #include "store_parts.h"
@@ -220,6 +221,21 @@ static bool prepare(struct store *store, bool restored, char *why, size_t why_si
     return true;
 }
 
+/* What a former life has written last may stand in the system's memory alone: it was killed before its fsync, or
+ * that failed, after which the system takes for written what is not. So it is written once more, before anybody
+ * hears of it [FLOW-26], and before anything that is acknowledged rests on it [FLOW-09]. */
+static bool confirm(const struct store *store, char *why, size_t why_size)
+{
+    char path[sizeof store->path + 8];
+    snprintf(path, sizeof path, "%s-wal", store->path);
+    if (!file_write_again(path)) {
+        snprintf(why, why_size, "%s cannot be brought to the disk: %s; see to the disk, and start again", path,
+                 strerror(errno));
+        return false;
+    }
+    return true;
+}
+
 /* A thread that takes no signals: they are the loop's. */
 static bool start(struct store *store)
 {
@@ -268,7 +284,7 @@ struct store *store_open(const char *folder, const uint8_t server_key[static PRO
     }
     good = good && folderlock_take(&store->lock, folder, why, why_size) &&
            open_file(store, server_key, restored, why, why_size) && prepare(store, restored, why, why_size) &&
-           check_mark(store, restored, why, why_size);
+           check_mark(store, restored, why, why_size) && confirm(store, why, why_size);
     if (good) {
         database_tidy(store->writer.db);
         folderlock_mark(&store->lock, store->writer.entries);
