@@ -105,7 +105,9 @@ static enum audit_finding check_db(const char *path, sqlite3 *db, const uint8_t 
     const bool whole = check_rooms(&check, &rooms, &faults);
     fingerprint_format(key, fingerprint);
     printf("%s, server %s: ", path, fingerprint);
-    if (!whole) {
+    if (check.unread) {
+        printf("not judged; nothing says that it is damaged\n");
+    } else if (!whole) {
         printf("damaged; what was not judged may be, too\n");
     } else if (faults > 0) {
         printf("%zu of %zu rooms damaged or forged\n", faults, rooms);
@@ -113,7 +115,7 @@ static enum audit_finding check_db(const char *path, sqlite3 *db, const uint8_t 
         printf("%" PRIu64 " entries in %zu rooms, all as they were signed and ordered\n", check.total, rooms);
     }
     logcheck_fini(&check);
-    return whole && faults == 0 ? AUDIT_GOOD : AUDIT_BAD;
+    return check.unread ? AUDIT_UNABLE : whole && faults == 0 ? AUDIT_GOOD : AUDIT_BAD;
 }
 
 enum audit_finding audit_log(const char *path, const uint8_t *key)

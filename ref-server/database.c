@@ -90,6 +90,30 @@ static const struct object {
 
 #define OBJECTS (sizeof objects / sizeof objects[0])
 
+/* SQLite calls a page that the disk does not give back corrupted, too: the file has kept the system's word. */
+static bool is_unread(sqlite3 *db, int which)
+{
+    sqlite3_file *file = NULL;
+    int problem = 0;
+    return sqlite3_file_control(db, "main", which, &file) == SQLITE_OK && file != NULL &&
+           file->pMethods != NULL &&
+           file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &problem) == SQLITE_OK &&
+           (problem == EIO || problem == ENXIO);
+}
+
+bool database_unread(sqlite3 *db, int code)
+{
+    switch (code & 0xFF) {
+    case SQLITE_IOERR:
+    case SQLITE_NOMEM:
+        return true;
+    case SQLITE_CORRUPT:
+        return is_unread(db, SQLITE_FCNTL_FILE_POINTER) || is_unread(db, SQLITE_FCNTL_JOURNAL_POINTER);
+    default:
+        return false;
+    }
+}
+
 const char *database_reason(sqlite3 *db, int code)
 {
     const int problem = db != NULL ? sqlite3_system_errno(db) : 0;
@@ -100,6 +124,8 @@ const char *database_reason(sqlite3 *db, int code)
         return strerror(problem != 0 ? problem : EIO);
     case SQLITE_CANTOPEN:
         return problem != 0 ? strerror(problem) : sqlite3_errstr(code);
+    case SQLITE_CORRUPT:
+        return database_unread(db, code) ? strerror(EIO) : sqlite3_errmsg(db);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return "another program holds it locked";
@@ -331,7 +357,7 @@ static bool read_key(sqlite3 *db, uint8_t key[static PROSA_KEY_SIZE])
 
 static void tell_unreadable(sqlite3 *db, int code, const char *path, char *why, size_t why_size)
 {
-    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
+    if (!database_unread(db, code) && (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)) {
         snprintf(why, why_size,
                  "%s is torn or corrupted (%s); bring back a copy, and start once with --restored", path,
                  sqlite3_errmsg(db));
@@ -366,7 +392,9 @@ static bool is_ours(sqlite3 *db, const char *path, uint8_t key[static PROSA_KEY_
     if (object == NULL && !read_key(db, key)) {
         object = "server";
     }
-    if (object != NULL) {
+    if (object != NULL && database_unread(db, sqlite3_errcode(db))) {
+        tell_unreadable(db, sqlite3_errcode(db), path, why, why_size);
+    } else if (object != NULL) {
         snprintf(
             why, why_size,
             "%s is torn or corrupted: its schema is not as it was made (%s); bring back a copy, and start "

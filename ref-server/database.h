@@ -41,6 +41,9 @@ void database_close(sqlite3 *db);
 /* Why the last call on `db` failed with `code`: half a sentence, valid until the next call. */
 const char *database_reason(sqlite3 *db, int code);
 
+/* True: `code` says nothing of the file, for the disk has failed, or there is no memory. */
+bool database_unread(sqlite3 *db, int code);
+
 /* What stands beside octets on the disk, so that one that changed there is noticed. It is no
  * protection against people. */
 uint64_t database_sum(struct prosa_bytes octets);

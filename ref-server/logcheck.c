@@ -61,6 +61,15 @@ void logcheck_fini(struct logcheck *check)
 
 /* --- The file --- */
 
+/* integrity_check says so in its own words when the disk does not give it a page. */
+static bool is_unread(const char *words)
+{
+    static const char title[] = "error code=";
+    const char *code = strstr(words, title);
+    return strstr(words, "failed to get page") != NULL ||
+           (code != NULL && (strtol(code + strlen(title), NULL, 10) & 0xFF) == SQLITE_IOERR);
+}
+
 /* The first line of what SQLite finds, without the title above it. */
 static enum logcheck_step check_structure(struct logcheck *check)
 {
@@ -74,7 +83,11 @@ static enum logcheck_step check_structure(struct logcheck *check)
     if (!good && words != NULL && strncmp(words, "***", 3) == 0 && strchr(words, '\n') != NULL) {
         words = strchr(words, '\n') + 1;
     }
-    if (!good) {
+    check->unread = !good && words != NULL && is_unread(words);
+    if (check->unread) {
+        snprintf(check->why, sizeof check->why, "it cannot be read: %s",
+                 database_reason(check->db, SQLITE_IOERR));
+    } else if (!good) {
         snprintf(check->why, sizeof check->why, "the file is torn or corrupted (%.100s)",
                  words != NULL ? words : "no memory");
         check->why[strcspn(check->why, "\n")] = '\0';
@@ -403,7 +416,7 @@ static enum logcheck_step next_entry(struct logcheck *check)
     return LOGCHECK_MORE;
 }
 
-static enum logcheck_step next(struct logcheck *check)
+static enum logcheck_step go_on(struct logcheck *check)
 {
     enum logcheck_step step = LOGCHECK_MORE;
     if (check->rooms == NULL) {
@@ -418,10 +431,17 @@ static enum logcheck_step next(struct logcheck *check)
     return step;
 }
 
+/* What cannot be read looks as if it was missing: that is no fault of the log. */
 enum logcheck_step logcheck_next(struct logcheck *check)
 {
-    const enum logcheck_step step = next(check);
-    const bool bad = step == LOGCHECK_FAULT || step == LOGCHECK_BROKEN;
-    /* Whatever it looked like then. */
-    return bad && sqlite3_errcode(check->db) == SQLITE_NOMEM ? broken(check, "entries", SQLITE_NOMEM) : step;
+    const enum logcheck_step step = go_on(check);
+    const int code = sqlite3_errcode(check->db);
+    if (step != LOGCHECK_FAULT && step != LOGCHECK_BROKEN) {
+        return step;
+    }
+    if (!check->unread && database_unread(check->db, code)) {
+        check->unread = true;
+        snprintf(check->why, sizeof check->why, "it cannot be read: %s", database_reason(check->db, code));
+    }
+    return check->unread ? LOGCHECK_BROKEN : step;
 }

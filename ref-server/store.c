@@ -123,7 +123,8 @@ static bool check_log(struct store *store, const uint8_t server_key[static PROSA
         step = logcheck_next(&check);
     } while (step == LOGCHECK_MORE || step == LOGCHECK_ROOM);
     if (check.unread) {
-        snprintf(why, why_size, "%s cannot be checked: %s", store->path, check.why);
+        snprintf(why, why_size, "%s: %s; see to that, and start again: nothing says that the log is damaged",
+                 store->path, check.why);
     } else if (step != LOGCHECK_END) {
         snprintf(why, why_size,
                  "%s: %s; bring back a copy, or move the file away to begin a new log, and start once with "
