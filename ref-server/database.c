@@ -90,7 +90,8 @@ static const struct object {
 
 #define OBJECTS (sizeof objects / sizeof objects[0])
 
-/* SQLite calls a page that the disk does not give back corrupted, too: the file has kept the system's word. */
+/* SQLite calls a page that the disk does not give back corrupted, too: the file has kept the system's word.
+ */
 static bool is_unread(sqlite3 *db, int which)
 {
     sqlite3_file *file = NULL;
@@ -281,9 +282,9 @@ bool database_make(const char *path, const uint8_t server_key[static PROSA_KEY_S
 
 /* --- Opening --- */
 
-/* Before SQLite looks: it takes an empty file for an empty database, and a torn one for no database. Through its
- * own descriptor: to close another one of this file would undo the locks of every connection that this program
- * has, and a query from outside would take itself for the last one, and -wal away. */
+/* Before SQLite looks: it takes an empty file for an empty database, and a torn one for no database. Through
+ * its own descriptor: to close another one of this file would undo the locks of every connection that this
+ * program has, and a query from outside would take itself for the last one, and -wal away. */
 static bool looks_like_one(sqlite3 *db, const char *path, char *why, size_t why_size)
 {
     static const char magic[16] = "SQLite format 3";
@@ -456,9 +457,11 @@ static bool prepare_writing(sqlite3 *db, const char *path, char *why, size_t why
         snprintf(why, why_size, "%s cannot be written: look at its owner and its mode", path);
         return false;
     }
-    const int code = sqlite3_exec(
-        db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864",
-        NULL, NULL, NULL);
+    /* The transaction shows what cannot be written beside the file. */
+    const int code = sqlite3_exec(db,
+                                  "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA "
+                                  "journal_size_limit = 67108864; BEGIN IMMEDIATE; ROLLBACK",
+                                  NULL, NULL, NULL);
     if (code != SQLITE_OK) {
         snprintf(why, why_size, "%s cannot be written: %s", path, database_reason(db, code));
     }

@@ -25,7 +25,7 @@ struct logcheck {
     uint64_t oldest_seq, head_seq;
     uint64_t entries; /* of the room, checked so far */
     uint64_t total;   /* of all rooms, likewise */
-    bool unread;      /* LOGCHECK_BROKEN, but not by the log: the disk does not give it back, or memory lacks */
+    bool unread; /* LOGCHECK_BROKEN, but not by the log: the disk does not give it back, or memory lacks */
 
     /* Private. */
     sqlite3 *db;
