@@ -2,6 +2,7 @@
 #include "conn.h"
 
 #include "clock.h"
+#include "log.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -134,6 +135,13 @@ static struct prosa_bytes find_entry(const struct room *room, struct pages *page
     return entry.size > 0 || pages == NULL ? entry : pages_entry(pages, room->number, room_seq);
 }
 
+/* Whoever is owed the entry is told INTERNAL, and comes again. */
+static void tell_unreadable(const struct room *room, uint64_t room_seq)
+{
+    log_flood(LOG_LEVEL_ERROR, "log-unreadable", "table=entries room=%.*s room_seq=%llu",
+              (int)room->shared.name_size, (const char *)room->shared.name, (unsigned long long)room_seq);
+}
+
 /* The session's octets and the entries that it wants. False: an entry cannot be read. */
 static bool fill(struct conn *conn, struct pages *pages, struct prosa_batch *batch, uint64_t now_ms)
 {
@@ -143,6 +151,7 @@ static bool fill(struct conn *conn, struct pages *pages, struct prosa_batch *bat
     while (prosa_server_session_want(&conn->session, batch, &room, &room_seq)) {
         const struct prosa_bytes entry = find_entry(room_of(room), pages, room_seq);
         if (entry.size == 0) {
+            tell_unreadable(room_of(room), room_seq);
             return false;
         }
         prosa_server_session_lend(batch, entry);

@@ -49,6 +49,20 @@ static struct room *restore_room(struct hub *hub, const struct store_room *store
     return room;
 }
 
+/* The server's key, epoch and name make the room_id of the row: they are as they were. NULL: they are not, or
+ * no memory. */
+static struct room *restore_if_same(struct hub *hub, const struct store_room *stored,
+                                    const uint8_t *client_key)
+{
+    struct room *room = restore_room(hub, stored, client_key);
+    if (room != NULL && memcmp(room->shared.room_id, stored->room_id, sizeof stored->room_id) != 0) {
+        room->uses++;
+        hub_release_room(hub, room);
+        return NULL;
+    }
+    return room;
+}
+
 /* *room is in memory, or NULL when there is no such room. False: that cannot be told. */
 static bool find_room(struct hub *hub, struct prosa_bytes name, const uint8_t *client_key, struct room **room)
 {
@@ -59,14 +73,18 @@ static bool find_room(struct hub *hub, struct prosa_bytes name, const uint8_t *c
     }
     switch (store_find_room(hub->store, name, client_key, &stored)) {
     case STORE_FOUND:
-        *room = restore_room(hub, &stored, client_key);
-        return *room != NULL;
+        *room = restore_if_same(hub, &stored, client_key);
+        if (*room != NULL) {
+            return true;
+        }
+        break;
     case STORE_NONE:
         return true;
     case STORE_FAILED:
         break;
     }
-    log_flood(LOG_LEVEL_ERROR, "log-unreadable", "table=rooms");
+    log_flood(LOG_LEVEL_ERROR, "log-unreadable", "table=rooms room=%.*s", (int)name.size,
+              (const char *)name.at);
     return false;
 }
 
