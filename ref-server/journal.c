@@ -72,14 +72,17 @@ static bool hear(struct hub *hub)
         return false;
     }
     hub->decided_ticket = outcome.upto;
+    char why[LOG_VALUE_SIZE];
+    log_value(prosa_bytes_of_string(outcome.why), why);
     if (outcome.good) {
         hub->stats.commits++;
     } else {
         hub->stats.commit_failures++;
-        char why[LOG_VALUE_SIZE];
-        log_flood(LOG_LEVEL_ERROR, "commit-failed", "records=%zu why=%s", outcome.records,
-                  log_value(prosa_bytes_of_string(outcome.why), why));
+        log_flood(LOG_LEVEL_ERROR, "commit-failed", "records=%zu why=%s", outcome.records, why);
         take_back(hub);
+    }
+    if (outcome.good && outcome.why[0] != '\0') {
+        log_flood(LOG_LEVEL_ERROR, "checkpoint-failed", "why=%s", why);
     }
     return true;
 }

@@ -71,16 +71,27 @@ static void write_queue(struct store *store)
     char why[sizeof store->why] = "";
     if (code == SQLITE_OK) {
         folderlock_mark(&store->lock, store->writer.entries);
+        const int tidied = writer_checkpoint(&store->writer);
+        if (tidied != SQLITE_OK) {
+            snprintf(
+                why, sizeof why,
+                "%s: %.160s cannot take in %.160s-wal, which keeps everything, and grows; see to the disk",
+                database_reason(store->writer.db, tidied), store->path, store->path);
+        }
     } else {
-        snprintf(why, sizeof why, "%s: nothing of %zu records could be written to %.100s",
-                 database_reason(store->writer.db, code), count, store->path);
+        snprintf(why, sizeof why, "%s: nothing of %zu records could be written to %.200s; %s",
+                 database_reason(store->writer.db, code), count, store->path,
+                 (code & 0xFF) == SQLITE_FULL ? "make room, and it goes on by itself"
+                                              : "the next ones are tried all the same");
     }
     free_records(first);
 
     pthread_mutex_lock(&store->mutex);
     store->failed = code != SQLITE_OK;
     store->done += code == SQLITE_OK ? count : 0;
-    memcpy(store->why, why, sizeof why);
+    if (why[0] != '\0') {
+        memcpy(store->why, why, sizeof why);
+    }
     const uint64_t one = 1;
     if (write(store->event, &one, sizeof one) < 0) {
         assert(errno == EAGAIN); /* it is readable as it is */
@@ -222,16 +233,16 @@ static bool prepare(struct store *store, bool restored, char *why, size_t why_si
     return true;
 }
 
-/* What a former life has written last may stand in the system's memory alone: it was killed before its fsync, or
- * that failed, after which the system takes for written what is not. So it is written once more, before anybody
- * hears of it [FLOW-26], and before anything that is acknowledged rests on it [FLOW-09]. */
+/* What a former life has written last may stand in the system's memory alone: it was killed before its fsync,
+ * or that failed, after which the system takes for written what is not. So it is written once more, before
+ * anybody hears of it [FLOW-26], and before anything that is acknowledged rests on it [FLOW-09]. */
 static bool confirm(const struct store *store, char *why, size_t why_size)
 {
     char path[sizeof store->path + 8];
     snprintf(path, sizeof path, "%s-wal", store->path);
     if (!file_write_again(path)) {
-        snprintf(why, why_size, "%s cannot be brought to the disk: %s; see to the disk, and start again", path,
-                 strerror(errno));
+        snprintf(why, why_size, "%s cannot be brought to the disk: %s; see to the disk, and start again",
+                 path, strerror(errno));
         return false;
     }
     return true;
@@ -403,7 +414,6 @@ uint64_t store_put_ban(struct store *store, const uint8_t key[static PROSA_KEY_S
 static void take_failure(struct store *store, struct store_outcome *outcome)
 {
     outcome->good = false;
-    memcpy(outcome->why, store->why, sizeof outcome->why);
     free_records(store->first);
     store->first = NULL;
     store->last = &store->first;
@@ -420,6 +430,10 @@ bool store_next(struct store *store, struct store_outcome *outcome)
         take_failure(store, outcome);
     }
     const bool found = store->done > store->told;
+    if (found && !store->failed) { /* else the words are those of the next outcome */
+        memcpy(outcome->why, store->why, sizeof outcome->why);
+        store->why[0] = '\0';
+    }
     outcome->upto = store->done;
     outcome->records = (size_t)(store->done - store->told);
     store->told = store->done;

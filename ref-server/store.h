@@ -79,7 +79,7 @@ struct store_outcome {
     uint64_t upto;  /* this ticket and all before it that were not told of yet */
     bool good;      /* committed, and on the disk; or not one of them, nor ever will be */
     size_t records; /* so many */
-    char why[200];  /* when not good: a sentence for people */
+    char why[400];  /* when not good, or good but not all is well: a sentence for people */
 };
 
 /* The next outcome; false when there is none now. After one that is not good the caller has taken back all

@@ -59,6 +59,7 @@ struct writer {
     struct writer_room room;
     struct writer_author authors[WRITER_AUTHORS]; /* by the first octet of the key */
     uint64_t entries;                             /* committed in this log, ever */
+    int frames;                                   /* in -wal */
     bool sweep;                                   /* there may be entries that are pruned and not deleted */
 };
 
@@ -69,6 +70,10 @@ void writer_fini(struct writer *writer);
 /* All records from `first` on in one transaction, and on the disk; or none of them. SQLITE_OK, or what
  * SQLite says. */
 PROSA_NODISCARD int writer_commit(struct writer *writer, const struct record *first);
+
+/* Brings what has gathered in -wal into the file, when that is enough to be worth it; what cannot be brought
+ * stays there, and nothing is lost. SQLITE_OK, or what SQLite says. */
+PROSA_NODISCARD int writer_checkpoint(struct writer *writer);
 
 /* Deletes a bounded number of pruned entries in a transaction of its own; writer->sweep tells whether there
  * may be more. A failure is no loss: it is tried again later. */
