@@ -80,7 +80,11 @@ struct spool {
 
 static bool fail(struct spool *spool)
 {
-    snprintf(spool->why, sizeof spool->why, "%s: %s", spool->path, sqlite3_errmsg(spool->db));
+    const int code = sqlite3_errcode(spool->db) & 0xFF;
+    const bool is_system = code == SQLITE_IOERR || code == SQLITE_CANTOPEN;
+    const int problem = is_system ? sqlite3_system_errno(spool->db) : 0;
+    snprintf(spool->why, sizeof spool->why, "%s: %s%s%s", spool->path, sqlite3_errmsg(spool->db),
+             problem != 0 ? ": " : "", problem != 0 ? strerror(problem) : "");
     return false;
 }
 
