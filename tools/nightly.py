@@ -62,6 +62,7 @@ STEPS = (
     Step("allocations", (*PYTEST, "tests/allocation"), {"PROSA_ALLOCATIONS": "all"}),
     Step("log without memory", (f"{BUILT}/allocation/test_scarce_store",)),
     Step("containers", (*PYTEST, "tests/containers"), {"PROSA_CONTAINER_TESTS": "all"}),
+    Step("disk", (*PYTEST, "tests/disk"), {"PROSA_DISK_SIZE": "full"}),
     Step("simulation", (f"{BUILT}/simulation/simulation", "1", "1000000")),
     Step("model", (PYTHON, "tests/model/check.py", "--large")),
 )
