@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * frames: makes frames that the registry calls possible, and changes frames so that they mostly stay so: by
+ * whole fields, by values of their kind, at the bounds of their range. The tables of the registry drive all
+ * of it: a new field or frame needs nothing here.
+ */
+#ifndef FRAMES_H
+#define FRAMES_H
+
+#include "fuzz.h"
+
+#include <prosa/message.h>
+
+/* Room for the largest frame that is made. */
+#define FRAMES_ROOM (PROSA_HEADER_SIZE + 20000u)
+
+/* Writes a frame that `from` may send; its size. */
+size_t frames_make(struct dice *dice, enum prosa_sender from, uint8_t out[static FRAMES_ROOM]);
+
+/* Changes `size` octets, a frame or nearly one, in place, never beyond `cap`; the new size. */
+size_t frames_change(struct dice *dice, uint8_t *frame, size_t size, size_t cap);
+
+/* The value of the first field with this tag, in octets that may be no good frame; NULL: it has none of
+ * exactly `size` octets. */
+uint8_t *frames_value(uint8_t *frame, size_t frame_size, uint16_t tag, size_t size);
+
+#endif
