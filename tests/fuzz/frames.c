@@ -318,19 +318,39 @@ size_t frames_change(struct dice *dice, uint8_t *frame, size_t size, size_t cap)
     return size;
 }
 
-uint8_t *frames_value(uint8_t *frame, size_t frame_size, uint16_t tag, size_t size)
+struct prosa_bytes frames_get(const uint8_t *frame, size_t size, uint16_t tag)
 {
     size_t at = PROSA_HEADER_SIZE;
-    while (at + PROSA_FIELD_HEADER_SIZE <= frame_size) {
+    while (at + PROSA_FIELD_HEADER_SIZE <= size) {
         const size_t length = prosa_load_u16(frame + at + 2);
         const size_t value = at + PROSA_FIELD_HEADER_SIZE;
-        if (length > frame_size - value) {
-            return NULL;
+        if (length > size - value) {
+            break;
         }
         if (prosa_load_u16(frame + at) == tag) {
-            return length == size ? frame + value : NULL;
+            return prosa_bytes(frame + value, length);
         }
         at = value + length;
     }
-    return NULL;
+    return prosa_bytes(NULL, 0);
+}
+
+size_t frames_set(uint8_t *frame, size_t size, size_t cap, uint16_t tag, struct prosa_bytes value)
+{
+    const struct prosa_bytes old = frames_get(frame, size, tag);
+    if (old.at == NULL || size - old.size + value.size > cap) {
+        return size;
+    }
+    const bool is_true = prosa_load_u32(frame + 4) == size - PROSA_HEADER_SIZE;
+    const size_t at = (size_t)(old.at - frame);
+    memmove(frame + at + value.size, frame + at + old.size, size - at - old.size);
+    if (value.size > 0) {
+        memcpy(frame + at, value.at, value.size);
+    }
+    prosa_store_u16(frame + at - 2, (uint16_t)value.size);
+    size = size - old.size + value.size;
+    if (is_true) {
+        prosa_store_u32(frame + 4, (uint32_t)(size - PROSA_HEADER_SIZE));
+    }
+    return size;
 }

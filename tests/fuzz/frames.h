@@ -20,8 +20,11 @@ size_t frames_make(struct dice *dice, enum prosa_sender from, uint8_t out[static
 /* Changes `size` octets, a frame or nearly one, in place, never beyond `cap`; the new size. */
 size_t frames_change(struct dice *dice, uint8_t *frame, size_t size, size_t cap);
 
-/* The value of the first field with this tag, in octets that may be no good frame; NULL: it has none of
- * exactly `size` octets. */
-uint8_t *frames_value(uint8_t *frame, size_t frame_size, uint16_t tag, size_t size);
+/* Gives the first field with this tag another value, in octets that may be no good frame; the new size, or
+ * the old one when there is no such field or no room. A length that was true before is true afterwards. */
+size_t frames_set(uint8_t *frame, size_t size, size_t cap, uint16_t tag, struct prosa_bytes value);
+
+/* The value of the first field with this tag; empty: it has none. */
+struct prosa_bytes frames_get(const uint8_t *frame, size_t size, uint16_t tag);
 
 #endif

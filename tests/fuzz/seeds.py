@@ -59,7 +59,61 @@ def text_seeds() -> Seeds:
     return {str(number): octets for number, octets in enumerate([*(t.encode() for t in texts), *broken])}
 
 
-SEEDS = {"frame": frame_seeds, "message": message_seeds, "text": text_seeds}
+FIT_ALL, IN_PIECES, WITH_NEXT = 0x0F, 0x10, 0x20
+CALLS = 128
+
+
+def step(kind: int, how: int, octets: bytes) -> bytes:
+    """One step of a script, as script.h has it."""
+    return struct.pack(">BBH", kind, how, len(octets)) + octets
+
+
+def call(number: int, *words: int) -> bytes:
+    """A call: two octets and a u16."""
+    which, small, large = (*words, 0, 0, 0)[:3]
+    return step(CALLS + number, 0, struct.pack(">BBH", which, small, large))
+
+
+def script_seeds(sender: str, calls: tuple[bytes, ...]) -> Seeds:
+    """The frames of one side of each recorded session: alone, in other settings, and with each of the calls."""
+    seeds = {}
+    for session in sessions():
+        frames = [bytes.fromhex(one["hex"]) for one in session["steps"] if one["from"] == sender]
+        steps = [step(0, FIT_ALL, octets) for octets in frames]
+        raw = [step(0, 0, octets) for octets in frames]
+        pieces = [step(0, FIT_ALL | IN_PIECES, octets) for octets in frames]
+        at_once = [step(0, FIT_ALL | (WITH_NEXT if i > 3 else 0), octets) for i, octets in enumerate(frames)]
+        for number, settings in enumerate((bytes([7, 7, 2, 1, 1, 207, 0, 0]), bytes([0, 0, 0, 0, 0, 0, 1, 0]))):
+            for name, made in (("fit", steps), ("raw", raw), ("pieces", pieces), ("at-once", at_once)):
+                seeds[f"{session['id']}-{name}-{number}"] = settings + b"".join(made)
+            for at, one in enumerate(calls):
+                made = [part for frame in steps for part in (frame, one)]
+                seeds[f"{session['id']}-call-{at}-{number}"] = settings + b"".join(made)
+    return seeds
+
+
+def server_session_seeds() -> Seeds:
+    take, policy, answer, say, prune, member, wait, deadline, bye, answered, no_answer = 0, 2, 3, 4, 5, 6, 7, 8, 11, 14, 15
+    return script_seeds(
+        "client",
+        (
+            call(take, 0, 0, 30),
+            call(policy, 0x1F, 7),
+            call(policy, 0x08, 7) + call(answer, 4, 0),
+            call(say, 1, 3, 200),
+            call(say, 2, 0, 7000),
+            call(say, 2, 1, 10) + call(prune, 2, 1),
+            call(member, 2, 0, 3),
+            call(wait, 0, 0, 60),
+            call(deadline),
+            call(bye, 0, 29),
+            call(answered, 0, 0, 40),
+            call(no_answer, 0),
+        ),
+    )
+
+
+SEEDS = {"server_session": server_session_seeds, "frame": frame_seeds, "message": message_seeds, "text": text_seeds}
 
 
 def main(folder: Path) -> int:
