@@ -17,7 +17,7 @@ enum { SCRIPT_HEAD = 8, SCRIPT_STEP = 4, SCRIPT_CALLS = 128 };
  * farther than one who knows no signatures. Nothing else of the frame is changed. */
 enum {
     SCRIPT_FIT_KEYS = 1 << 0,    /* keys, nonces, epochs: those of the target */
-    SCRIPT_FIT_ROOM = 1 << 1,    /* room_id: of the room that its first octet chooses */
+    SCRIPT_FIT_ROOM = 1 << 1,    /* room_id: of a joined room, which its first octet chooses */
     SCRIPT_FIT_NUMBERS = 1 << 2, /* counters and sequence numbers: those that are due */
     SCRIPT_FIT_SIGNATURE = 1 << 3,
     SCRIPT_IN_PIECES = 1 << 4, /* it comes octet by octet, in small pieces */

@@ -74,7 +74,7 @@ def call(number: int, *words: int) -> bytes:
     return step(CALLS + number, 0, struct.pack(">BBH", which, small, large))
 
 
-def script_seeds(sender: str, calls: tuple[bytes, ...]) -> Seeds:
+def script_seeds(sender: str, heads: tuple[bytes, ...], calls: tuple[bytes, ...]) -> Seeds:
     """The frames of one side of each recorded session: alone, in other settings, and with each of the calls."""
     seeds = {}
     for session in sessions():
@@ -83,7 +83,7 @@ def script_seeds(sender: str, calls: tuple[bytes, ...]) -> Seeds:
         raw = [step(0, 0, octets) for octets in frames]
         pieces = [step(0, FIT_ALL | IN_PIECES, octets) for octets in frames]
         at_once = [step(0, FIT_ALL | (WITH_NEXT if i > 3 else 0), octets) for i, octets in enumerate(frames)]
-        for number, settings in enumerate((bytes([7, 7, 2, 1, 1, 207, 0, 0]), bytes([0, 0, 0, 0, 0, 0, 1, 0]))):
+        for number, settings in enumerate(heads):
             for name, made in (("fit", steps), ("raw", raw), ("pieces", pieces), ("at-once", at_once)):
                 seeds[f"{session['id']}-{name}-{number}"] = settings + b"".join(made)
             for at, one in enumerate(calls):
@@ -96,6 +96,7 @@ def server_session_seeds() -> Seeds:
     take, policy, answer, say, prune, member, wait, deadline, bye, answered, no_answer = 0, 2, 3, 4, 5, 6, 7, 8, 11, 14, 15
     return script_seeds(
         "client",
+        (bytes([7, 7, 2, 1, 1, 207, 0, 0]), bytes([0, 0, 0, 0, 0, 0, 1, 0])),
         (
             call(take, 0, 0, 30),
             call(policy, 0x1F, 7),
@@ -113,7 +114,29 @@ def server_session_seeds() -> Seeds:
     )
 
 
-SEEDS = {"server_session": server_session_seeds, "frame": frame_seeds, "message": message_seeds, "text": text_seeds}
+def client_session_seeds() -> Seeds:
+    take, trust, join, leave, send, again, ping, wait, deadline, bye = 0, 2, 3, 4, 5, 6, 7, 8, 9, 12
+    rooms = b"".join(call(join, room, 8) for room in range(3))
+    return script_seeds(
+        "server",
+        (bytes([7, 0, 0, 0, 0, 0, 0, 0]), bytes([7, 1, 1, 1, 0, 0, 0, 0]), bytes([0, 3, 0, 0, 0, 0, 0, 0])),
+        (
+            rooms,
+            call(take, 0, 0, 30),
+            call(trust, 0, 1),
+            rooms + call(send, 0, 0, 20) + call(send, 2, 0, 300),
+            call(join, 2, 10, 1) + call(send, 2, 0, 20) + call(again, 2),
+            call(join, 2, 3, 0) + call(leave, 2),
+            call(join, 0, 4, 0) + call(leave, 0),
+            call(ping, 0, 5),
+            call(wait, 0, 0, 60),
+            call(deadline),
+            call(bye),
+        ),
+    )
+
+
+SEEDS = {"client_session": client_session_seeds, "server_session": server_session_seeds, "frame": frame_seeds, "message": message_seeds, "text": text_seeds}
 
 
 def main(folder: Path) -> int:

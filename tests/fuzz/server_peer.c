@@ -45,12 +45,23 @@ static size_t fit_numbers(struct world *world, uint8_t *frame, size_t size)
     return frames_set(frame, size, FRAMES_ROOM, PROSA_TAG_LIMIT_SEQ, number(seen + 2 + more, octets));
 }
 
+/* One that is joined, if there is any. */
+static const struct prosa_room *choose_room(const struct world *world, uint8_t which)
+{
+    for (size_t i = 0; i < ROOMS; i++) {
+        if (world->books[(which + i) % ROOMS].in) {
+            return &world->books[(which + i) % ROOMS].room;
+        }
+    }
+    return &world->books[which % ROOMS].room;
+}
+
 static size_t fit_room(struct world *world, uint8_t *frame, size_t size)
 {
     const struct prosa_bytes room_id = frames_get(frame, size, PROSA_TAG_ROOM_ID);
     const struct prosa_bytes name = frames_get(frame, size, PROSA_TAG_ROOM);
     if (room_id.size > 0 && peer_book(world, room_id.size == PROSA_HASH_SIZE ? room_id.at : world->client.key) == NULL) {
-        const struct prosa_room *room = &world->books[room_id.at[0] % ROOMS].room;
+        const struct prosa_room *room = choose_room(world, room_id.at[0]);
         size = frames_set(frame, size, FRAMES_ROOM, PROSA_TAG_ROOM_ID, prosa_bytes(room->room_id, PROSA_HASH_SIZE));
     }
     for (size_t i = 0; i < ROOMS && name.size > 0; i++) {

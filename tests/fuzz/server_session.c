@@ -48,7 +48,7 @@ static void play_call(const struct script_step *step)
     const uint8_t small = prosa_read_u8(&reader);
     const uint16_t large = prosa_read_u16(&reader);
     struct book *book = &world.books[which % ROOMS];
-    switch (step->kind % CALLS) {
+    switch ((step->kind - SCRIPT_CALLS) % CALLS) {
     case CALL_TAKE:
         world.takes = large;
         break;
