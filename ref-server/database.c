@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "database.h"
 
+#include <prosa/text.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -134,6 +136,8 @@ const char *database_reason(sqlite3 *db, int code)
         return "a record contradicts the log";
     case SQLITE_NOMEM:
         return "there is no memory";
+    case SQLITE_CORRUPT:
+        return sqlite3_errstr(code); /* not what it quotes of the file */
     case SQLITE_DONE:
     case SQLITE_ROW:
         return "a row is not as it was written";
@@ -359,9 +363,11 @@ static bool read_key(sqlite3 *db, uint8_t key[static PROSA_KEY_SIZE])
 static void tell_unreadable(sqlite3 *db, int code, const char *path, char *why, size_t why_size)
 {
     if (!database_unread(db, code) && (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)) {
+        char words[200]; /* they may quote the file */
+        prosa_text_sanitize(prosa_bytes_of_string(sqlite3_errmsg(db)), words, sizeof words);
         snprintf(why, why_size,
                  "%s is torn or corrupted (%s); bring back a copy, and start once with --restored", path,
-                 sqlite3_errmsg(db));
+                 words);
     } else {
         snprintf(why, why_size, "%s cannot be read: %s", path, database_reason(db, code));
     }

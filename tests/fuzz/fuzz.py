@@ -130,7 +130,11 @@ class Fuzzer:
         while progress.seconds < seconds:
             before, used = self.found(), processor_seconds()
             left = max(1, min(SLICE_S, round(seconds - progress.seconds)))
-            words = [f"-max_total_time={left}", "-print_final_stats=1", f"-artifact_prefix={self.findings}/{self.name}-"]
+            words = [
+                f"-max_total_time={left}",
+                "-print_final_stats=1",
+                f"-artifact_prefix={self.findings}/{self.name}-",
+            ]
             code = None
             try:
                 code = run([self.command, *LIMITS, *words, *self.inputs()], log)

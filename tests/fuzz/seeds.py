@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Writes the beginnings of the corpora: what the vectors of the specification have, as inputs of the targets.
 
-    seeds.py FOLDER     makes FOLDER/TARGET/NAME; what was there before goes
+seeds.py FOLDER     makes FOLDER/TARGET/NAME; what was there before goes
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import struct
@@ -59,6 +60,42 @@ def text_seeds() -> Seeds:
     return {str(number): octets for number, octets in enumerate([*(t.encode() for t in texts), *broken])}
 
 
+def keyfile_seeds() -> Seeds:
+    good = b"PROSA-KEY-1 " + bytes(range(32)).hex().encode() + b"\n"
+    return {"good": b"\0" + good, "readable": b"\x49" + good, "short": b"\0" + good[:-1], "upper": b"\0" + good.upper()}
+
+
+def pins_seeds() -> Seeds:
+    """Of the key that is all zero; the mutator makes the others."""
+    key = bytes(32)
+    digits = hashlib.sha256(key).hexdigest()[:32]
+    groups = " ".join(digits[at : at + 4] for at in range(0, 32, 4))
+    line = f"localhost:1 {groups} {key.hex()}\n".encode()
+    return {"empty": b"\1", "good": b"\1" + line, "other": b"\0" + line, "twice": b"\1" + line + line}
+
+
+def settings_seeds() -> Seeds:
+    whole = (
+        "host = 0.0.0.0\nport = 0\nlevel = L2\ntimers = handshake_ms=600,linger_ms=300\nanswer = echo\n# words\n"
+        "answer-timeout = 3\nlog-level = warn\nmemory = yes\naudit = no\nkeep-messages = 10\nkeep-days = 2\n"
+        "rooms = lab,dev\nmax-clients = 5\nverifiers = 2\nexempt = 192.0.2.1,::1\nmetrics = [::1]:9100\n"
+    )
+    lines = {f"line-{at}": f"\n{line}\n".encode() for at, line in enumerate(whole.splitlines())}
+    flags = b"--port 1 --level=L9 --memory=no --timers token_rate=1 --restored\n"
+    return {"whole": b"\n" + whole.encode(), "flags": flags, "both": flags + whole.encode(), **lines}
+
+
+def log_seeds() -> Seeds:
+    """No damage; one octet in each of many places; each kind of damage."""
+    seeds = {f"whole-{image}-{looks}": bytes([image, looks]) for image in range(2) for looks in range(0, 5, 4)}
+    for at in range(0, 100_000, 1709):
+        seeds[f"octet-{at}"] = struct.pack(">BBBBI", 0, 0, 4, 1 << at % 8, at)
+        seeds[f"wal-{at}"] = struct.pack(">BBBBI", 1, 1, 12, 1 << at % 8, at)
+    for what in range(24):
+        seeds[f"kind-{what}"] = struct.pack(">BBBBI", 1, 4, what, 3, 8192)
+    return seeds
+
+
 FIT_ALL, IN_PIECES, WITH_NEXT = 0x0F, 0x10, 0x20
 CALLS = 128
 
@@ -93,7 +130,19 @@ def script_seeds(sender: str, heads: tuple[bytes, ...], calls: tuple[bytes, ...]
 
 
 def server_session_seeds() -> Seeds:
-    take, policy, answer, say, prune, member, wait, deadline, bye, answered, no_answer = 0, 2, 3, 4, 5, 6, 7, 8, 11, 14, 15
+    take, policy, answer, say, prune, member, wait, deadline, bye, answered, no_answer = (
+        0,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        11,
+        14,
+        15,
+    )
     return script_seeds(
         "client",
         (bytes([7, 7, 2, 1, 1, 207, 0, 0]), bytes([0, 0, 0, 0, 0, 0, 1, 0])),
@@ -136,7 +185,17 @@ def client_session_seeds() -> Seeds:
     )
 
 
-SEEDS = {"client_session": client_session_seeds, "server_session": server_session_seeds, "frame": frame_seeds, "message": message_seeds, "text": text_seeds}
+SEEDS = {
+    "client_session": client_session_seeds,
+    "server_session": server_session_seeds,
+    "frame": frame_seeds,
+    "message": message_seeds,
+    "text": text_seeds,
+    "keyfile": keyfile_seeds,
+    "pins": pins_seeds,
+    "settings": settings_seeds,
+    "log": log_seeds,
+}
 
 
 def main(folder: Path) -> int:

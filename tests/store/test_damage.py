@@ -94,6 +94,17 @@ def test_any_octet(whole: Path, tmp_path: Path) -> None:
     assert refused > 100
 
 
+@pytest.mark.parametrize("octet", [0x60, 0x1B], ids=["quotation", "escape"])
+def test_words_of_a_torn_schema_are_printed_and_not_obeyed(whole: Path, tmp_path: Path, octet: int) -> None:
+    """SQLite quotes what it cannot read: the rest of the schema with its lines, or any octet."""
+    copy = copied(whole, tmp_path)
+    place = (copy / "log.db").read_bytes().index(b" retired INTEGER NOT NULL")
+    damage(copy, place, ord(" ") ^ octet)
+    said = refusal(copy)
+    assert "is torn or corrupted (malformed database schema (rooms)" in said
+    assert "\x1b" not in said
+
+
 def test_any_octet_of_a_message(whole: Path, tmp_path: Path) -> None:
     """Everything of an entry is covered, its signature included; the audit names it as well."""
     file = (whole / "log.db").read_bytes()
