@@ -53,6 +53,20 @@ static bool to_number(struct word word, uint64_t *number)
     return word.size > 0;
 }
 
+/* A JOIN takes it. */
+static bool is_room(struct word word)
+{
+    uint8_t octets[128];
+    size_t size = 0;
+    const struct prosa_message message = {
+        .type = PROSA_FRAME_JOIN,
+        .join = {.room = prosa_bytes(word.at, word.size),
+                 .send_window = 1,
+                 .recv_window = PROSA_MIN_RECV_WINDOW},
+    };
+    return prosa_message_encode(&message, prosa_bytes(NULL, 0), octets, sizeof octets, &size) == PROSA_OK;
+}
+
 static bool word_is(struct word word, const char *text)
 {
     return prosa_bytes_equal(prosa_bytes(word.at, word.size), prosa_bytes_of_string(text));
@@ -240,7 +254,7 @@ static bool answer_room_id(struct word *args, size_t count)
     uint8_t room_id[PROSA_HASH_SIZE];
 
     if (!to_octets_of_size(args[0], PROSA_KEY_SIZE, &server_key) ||
-        !to_octets_of_size(args[1], PROSA_EPOCH_SIZE, &epoch) || args[2].size > UINT8_MAX)
+        !to_octets_of_size(args[1], PROSA_EPOCH_SIZE, &epoch) || !is_room(args[2]))
         return false;
     if (count == 4 && !to_octets_of_size(args[3], PROSA_KEY_SIZE, &client_key))
         return false;
@@ -312,10 +326,10 @@ static bool answer_checkpoint(struct word *args, size_t count)
     struct prosa_message message;
     (void)count;
 
-    if (!to_octets_of_size(args[0], PROSA_KEY_SIZE, &key) ||
-        !to_frame_of_type(args[1], PROSA_FRAME_CHECKPOINT, &frame, &message))
+    if (!to_octets(args[0], &key) || !to_frame_of_type(args[1], PROSA_FRAME_CHECKPOINT, &frame, &message))
         return false;
-    print_only_verdict(prosa_checkpoint_verify(key.at, frame.octets));
+    print_only_verdict(key.size == PROSA_KEY_SIZE ? prosa_checkpoint_verify(key.at, frame.octets)
+                                                  : PROSA_ERR_BAD_KEY); /* [KEY-01] */
     return true;
 }
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -33,7 +34,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTHON = sys.executable
 PYTEST = (PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 BUILT = str(ROOT / "build" / "default" / "tests")
+CODEC = str(ROOT / "build" / "default" / "bin" / "prosa-codec")
 LAST_LINES = 5
+FUZZ_S = "3600"  # of the processor, for each target
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,12 @@ class Step:
     name: str
     command: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
+
+
+def fuzzed() -> list[str]:
+    """The targets of libFuzzer."""
+    text = (ROOT / "tests" / "fuzz" / "CMakeLists.txt").read_text(encoding="utf-8")
+    return re.findall(r"^prosa_fuzz\((\w+)", text, re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,11 @@ STEPS = (
     Step("disk", (*PYTEST, "tests/disk"), {"PROSA_DISK_SIZE": "full"}),
     Step("simulation", (f"{BUILT}/simulation/simulation", "1", "1000000")),
     Step("model", (PYTHON, "tests/model/check.py", "--large")),
+    Step("codecs", (*PYTEST, "tests/fuzz"), {"PROSA_FUZZ": "night", "PROSA_CODEC": CODEC}),
+    *(
+        Step(f"fuzz-{name}", ("./run", "fuzz", name, FUZZ_S, "--progress", f"build/nightly/fuzz-{name}/progress.json"))
+        for name in fuzzed()
+    ),
 )
 
 

@@ -14,6 +14,7 @@ from prosa_conformance.contract import NOT_THERE
 from prosa_conformance.language import _
 from prosa_conformance.launch import client_values, spawn
 from prosa_conformance.outcome import Unsupported, Violation
+from prosa_conformance.printed import json_object
 from prosa_conformance.process import Ended, Program, end_symptom, still_running
 from prosa_conformance.transcript import Kind
 
@@ -151,12 +152,9 @@ class Client:
 
     def _take(self, line: str) -> Event:
         self.printed.append(line)
-        try:
-            event = json.loads(line)
-        except json.JSONDecodeError:
-            event = None
+        event = json_object(line)
         self.case.transcript.add("the client", Kind.PRINTED, _brief(event) or line[:200])
-        if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        if event is None or not isinstance(event.get("event"), str):
             raise Violation(
                 _("the client printed something else than an event on stdout"),
                 expected=_("one JSON object with `event` a line, everything else on stderr [CON-09]"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from collections.abc import Callable
 from typing import TextIO
@@ -18,6 +19,7 @@ from prosa_conformance.registry import FRAMES, LIMITS
 
 Reply = dict[str, object]
 ANY_CAP = LIMITS["max_frame"].max
+HEXADECIMAL = re.compile("(?:[0-9a-f]{2})+")
 
 
 class Malformed(Exception):
@@ -28,12 +30,9 @@ def octets(word: str) -> bytes:
     """The octets of a word: lower-case hexadecimal, or "-" for none."""
     if word == "-":
         return b""
-    if word != word.lower():
+    if not HEXADECIMAL.fullmatch(word):
         raise Malformed(word)
-    try:
-        return bytes.fromhex(word)
-    except ValueError as error:
-        raise Malformed(word) from error
+    return bytes.fromhex(word)
 
 
 def sized(word: str, size: int) -> bytes:
@@ -68,8 +67,8 @@ def _whole_frame(word: str, *names: str) -> tuple[Frame, bytes]:
 
 
 def answer_decode(sender: str, cap: str, word: str) -> Reply:
-    if sender not in ("client", "server"):
-        raise Malformed(sender)
+    if sender not in ("client", "server") or u64(cap) > ANY_CAP:
+        raise Malformed(f"{sender} {cap}")
     match codec.decode(octets(word), sender, u64(cap)):
         case Partial():
             return {"verdict": "partial"}

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from prosa_conformance.case import START_S, Case, Settings
@@ -11,6 +10,7 @@ from prosa_conformance.contract import NOT_THERE
 from prosa_conformance.language import _
 from prosa_conformance.launch import spawn
 from prosa_conformance.outcome import Unsupported, Violation
+from prosa_conformance.printed import json_object
 from prosa_conformance.process import Program
 from prosa_conformance.transcript import Kind
 
@@ -42,11 +42,8 @@ class Codec:
     def ask(self, request: str) -> dict[str, Any]:
         """The answer to one request."""
         line = self.ask_for_line(request)
-        try:
-            answer = json.loads(line)
-        except json.JSONDecodeError:
-            answer = None
-        if not isinstance(answer, dict):
+        answer = json_object(line)
+        if answer is None:
             self.process.retired = True
             raise Violation(
                 _("the codec's answer is no JSON object"), expected=_("one JSON object a line"), actual=line[:200]

@@ -280,7 +280,8 @@ def test_program_prints_nothing_raw_that_a_terminal_obeys() -> None:
 
 @pytest.mark.parametrize(
     "request_line",
-    ["", " key 00", "key", "key 0", "key 0A", "key 00 00", "sign 00 -", "decode relay 1024 -", "decode client -1 -",
+    ["", " key 00", "key", "key ", "key 00\t00", "key 0", "key 0A", "key 00 00", "sign 00 -", "decode relay 1024 -",
+     "decode client 65537 -", "decode client -1 -",
      "decode client x -", "chain 00 1 1 00", f"chain {'00' * 32} 18446744073709551616 1 {'00' * 32}", "message -",
      f"message {JOIN.hex()}", f"room-id {'00' * 32} {'00' * 16} Lab", "handshake - -", f"checkpoint {'00' * 32} -"],
 )  # fmt: skip

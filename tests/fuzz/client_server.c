@@ -129,8 +129,10 @@ static void fit_numbers(struct world *world, struct draft *draft)
 
 static bool decodes(const struct draft *draft, struct prosa_frame *frame, struct prosa_message *message)
 {
-    return prosa_frame_parse(prosa_bytes(draft->octets, draft->size), PROSA_MAX_FRAME_CEILING, frame) == PROSA_OK &&
-           frame->octets.size == draft->size && prosa_message_decode(frame, PROSA_FROM_SERVER, message) == PROSA_OK;
+    return prosa_frame_parse(prosa_bytes(draft->octets, draft->size), PROSA_MAX_FRAME_CEILING, frame) ==
+               PROSA_OK &&
+           frame->octets.size == draft->size &&
+           prosa_message_decode(frame, PROSA_FROM_SERVER, message) == PROSA_OK;
 }
 
 static void fit_signature(struct world *world, struct draft *draft)
@@ -186,9 +188,10 @@ void server_was_read(struct world *world)
     struct prosa_frame frame;
     struct prosa_message message;
     enum prosa_status status = PROSA_OK;
-    while (!world->is_lost && (status = prosa_frame_parse(prosa_bytes(world->wire + world->parsed,
-                                                                      world->wire_start - world->parsed),
-                                                          PROSA_MAX_FRAME_CEILING, &frame)) >= PROSA_OK &&
+    while (!world->is_lost &&
+           (status =
+                prosa_frame_parse(prosa_bytes(world->wire + world->parsed, world->wire_start - world->parsed),
+                                  PROSA_MAX_FRAME_CEILING, &frame)) >= PROSA_OK &&
            status != PROSA_PARTIAL) {
         world->parsed += frame.octets.size;
         if (status == PROSA_OK && frame.type == PROSA_FRAME_PING && world->ping_count < PINGS &&
@@ -203,7 +206,8 @@ void server_was_read(struct world *world)
 
 /* --- hearing ---------------------------------------------------------------------------------- */
 
-static void hear_publish(struct world *world, const struct prosa_frame *frame, const struct prosa_publish *publish)
+static void hear_publish(struct world *world, const struct prosa_frame *frame,
+                         const struct prosa_publish *publish)
 {
     struct book *book = server_book(world, publish->room_id);
     if (book == NULL) {

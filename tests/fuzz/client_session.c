@@ -157,16 +157,19 @@ static void call_behind_the_end(void)
     PROMISE(prosa_client_session_next(&world.session, &event, world.now) == PROSA_END);
 }
 
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    PROMISE(prosa_sign_init() == PROSA_OK);
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static bool is_ready;
     struct prosa_reader reader;
     struct script_step step;
     uint8_t settings[SCRIPT_HEAD] = {0};
-    if (!is_ready) {
-        PROMISE(prosa_sign_init() == PROSA_OK);
-        is_ready = true;
-    }
     memcpy(settings, data, size < SCRIPT_HEAD ? size : SCRIPT_HEAD);
     prosa_reader_init(&reader, prosa_bytes(data, size));
     (void)prosa_read_bytes(&reader, SCRIPT_HEAD);
@@ -190,8 +193,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     return script_mutate(data, size, max_size, seed, PROSA_FROM_SERVER, CALLS);
 }
 
-size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8_t *data2, size_t size2, uint8_t *out,
-                                 size_t max_out_size, unsigned int seed)
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8_t *data2, size_t size2,
+                                 uint8_t *out, size_t max_out_size, unsigned int seed)
 {
     return script_cross(prosa_bytes(data1, size1), prosa_bytes(data2, size2), out, max_out_size, seed);
 }

@@ -29,8 +29,8 @@ void world_init(struct world *world, const uint8_t settings[static SCRIPT_HEAD])
         struct book *book = &world->books[i];
         book->name = room_names[i];
         book->epoch[0] = (uint8_t)(i + 1);
-        prosa_room_id(world->server.key, book->epoch, prosa_bytes_of_string(book->name), world->config.keypair.key,
-                      book->room_id);
+        prosa_room_id(world->server.key, book->epoch, prosa_bytes_of_string(book->name),
+                      world->config.keypair.key, book->room_id);
     }
     PROMISE(prosa_client_session_init(&world->session, &world->config, nonce, world->now) == PROSA_OK);
 }
@@ -62,7 +62,8 @@ void world_join(struct world *world, struct book *book, uint8_t how, uint16_t nu
 void world_leave(struct world *world, struct book *book)
 {
     const bool may = prosa_client_session_ready(&world->session) && book->state == ROOM_IN;
-    PROMISE((prosa_client_session_leave(&world->session, prosa_bytes_of_string(book->name)) == PROSA_OK) == may);
+    PROMISE((prosa_client_session_leave(&world->session, prosa_bytes_of_string(book->name)) == PROSA_OK) ==
+            may);
     if (may) {
         book->state = ROOM_LEAVING;
     }
@@ -136,7 +137,8 @@ static void on_joined(struct world *world, const struct prosa_client_event *even
     const struct prosa_client_room *room = event->room;
     uint8_t room_id[PROSA_HASH_SIZE];
     PROMISE(book->state == ROOM_WISHED);
-    prosa_room_id(world->server.key, room->epoch, prosa_bytes_of_string(book->name), world->config.keypair.key, room_id);
+    prosa_room_id(world->server.key, room->epoch, prosa_bytes_of_string(book->name),
+                  world->config.keypair.key, room_id);
     PROMISE(memcmp(room_id, room->room_id, sizeof room_id) == 0); /* [MSG-23] */
     PROMISE(room->recv_window == book->recv_window && room->seen_seq == event->joined.start_seq - 1);
     book->state = ROOM_IN;
@@ -159,8 +161,8 @@ static void on_deliver(struct world *world, const struct prosa_client_event *eve
     PROMISE(message.deliver.room_seq == event->seq && event->room->seen_seq == event->seq);
     prosa_message_id(frame.body, id);
     PROMISE(memcmp(id, event->id, sizeof id) == 0);
-    const bool good = message.displayable &&
-                      prosa_author_verify(message.deliver.author_key, frame.body, message.deliver.author_sig) == PROSA_OK;
+    const bool good = message.displayable && prosa_author_verify(message.deliver.author_key, frame.body,
+                                                                 message.deliver.author_sig) == PROSA_OK;
     PROMISE(good == (event->kind == PROSA_CLIENT_MESSAGE)); /* [MSG-14] [MSG-16] */
     PROMISE(good || event->status == (message.displayable ? PROSA_ERR_BAD_SIG : PROSA_ERR_UNSUPPORTED));
 }
@@ -187,7 +189,8 @@ static void on_event(struct world *world, const struct prosa_client_event *event
     unsigned *seen = world->seen;
     PROMISE(event->kind <= PROSA_CLIENT_ENDED && seen[PROSA_CLIENT_ENDED] == 0);
     seen[event->kind]++;
-    PROMISE(event->kind <= PROSA_CLIENT_READY || event->kind >= PROSA_CLIENT_SHUT || seen[PROSA_CLIENT_READY] == 1);
+    PROMISE(event->kind <= PROSA_CLIENT_READY || event->kind >= PROSA_CLIENT_SHUT ||
+            seen[PROSA_CLIENT_READY] == 1);
     switch (event->kind) {
     case PROSA_CLIENT_KEY:
         PROMISE(seen[PROSA_CLIENT_KEY] == 1 && world->config.pinned_key == NULL);
@@ -292,8 +295,8 @@ static void tell(struct world *world)
     }
 }
 
-/* One frame and one read; of output what the last reading may lead to beyond its limit. The rest of the output
- * is the program's own wish. */
+/* One frame and one read; of output what the last reading may lead to beyond its limit. The rest of the
+ * output is the program's own wish. */
 static void check_memory(const struct world *world)
 {
     const struct prosa_client_session *session = &world->session;

@@ -5,12 +5,14 @@ enum { FIELDS_ROOM = 40 };
 
 /* Names that the sessions of the targets know; numbers at which something changes. */
 static const char *const names[] = {"@host", "general", "lab", "ada", "bob", "host", "-", "@", "@admin"};
-static const uint64_t numbers[] = {0,  1,  2,   3,   4,    7,    8,     9,     15,         16,        31,        32,
-                                   33, 63, 64,  65,  127,  255,  256,   1024,  4095,       8192,      16384,     65535,
-                                   1u << 16, 1u << 20, INT32_MAX, UINT32_MAX, INT64_MAX, UINT64_MAX - 1, UINT64_MAX};
+static const uint64_t numbers[] = {
+    0,         1,    2,     3,     4,        7,        8,         9,          15,        16,
+    31,        32,   33,    63,    64,       65,       127,       255,        256,       1024,
+    4095,      8192, 16384, 65535, 1u << 16, 1u << 20, INT32_MAX, UINT32_MAX, INT64_MAX, UINT64_MAX - 1,
+    UINT64_MAX};
 static const char *const texts[] = {
-    "a", "hello", "\xc3\xa9\xe2\x82\xac", "\xf0\x9f\x91\x8b", "\x1b[2J\x07", "\xe2\x80\xae\xe2\x81\xa6", "\\u0041", "\xc3(",
-    "\xed\xa0\x80"};
+    "a",       "hello", "\xc3\xa9\xe2\x82\xac", "\xf0\x9f\x91\x8b", "\x1b[2J\x07", "\xe2\x80\xae\xe2\x81\xa6",
+    "\\u0041", "\xc3(", "\xed\xa0\x80"};
 
 struct field {
     uint16_t tag;
@@ -98,7 +100,8 @@ static size_t make_length(struct dice *dice, const struct prosa_field_spec *spec
     case 3:
         return spec->min > 0 ? (size_t)spec->min - 1 : most < room ? (size_t)most + 1 : (size_t)most;
     default:
-        return (size_t)(spec->min + dice_below(dice, most - spec->min < 8 ? (size_t)(most - spec->min + 1) : 8));
+        return (size_t)(spec->min +
+                        dice_below(dice, most - spec->min < 8 ? (size_t)(most - spec->min + 1) : 8));
     }
 }
 

@@ -21,6 +21,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "conformance"))
 
-from prosa_conformance import interruption
+from prosa_conformance import interruption  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 BUILT = ROOT / "build" / "fuzz" / "tests" / "fuzz"
@@ -120,16 +121,19 @@ class Fuzzer:
     def command(self) -> str:
         return str(self.program / f"fuzz_{self.name}")
 
-    def found(self) -> set[Path]:
-        return {path for path in self.findings.glob(f"{self.name}-*") if path.suffix != ".log"}
+    def found(self) -> dict[Path, int]:
+        """What there is, and since when: the same finding has the same name again."""
+        paths = (path for path in self.findings.glob(f"{self.name}-*") if path.suffix != ".log")
+        return {path: path.stat().st_mtime_ns for path in paths if "-slow-unit-" not in path.name}
 
     def fuzz(self, seconds: int, progress: Progress, file: Path | None) -> bool:
         """Until so many seconds are used up; False: a finding."""
         self.findings.mkdir(parents=True, exist_ok=True)
         log = self.findings / f"{self.name}.log"
+        share = 1.0  # of a processor, that a slice has got
         while progress.seconds < seconds:
-            before, used = self.found(), processor_seconds()
-            left = max(1, min(SLICE_S, round(seconds - progress.seconds)))
+            before, used, began = self.found(), processor_seconds(), time.monotonic()
+            left = max(1, min(SLICE_S, round((seconds - progress.seconds) / share)))
             words = [
                 f"-max_total_time={left}",
                 "-print_final_stats=1",
@@ -139,9 +143,12 @@ class Fuzzer:
             try:
                 code = run([self.command, *LIMITS, *words, *self.inputs()], log)
             finally:  # an interrupted one counts, too
-                progress.add(processor_seconds() - used, said_in(log))
+                used = processor_seconds() - used
+                progress.add(used, said_in(log))
                 write(file, progress)
-            if code != 0 and not self.tell(code, sorted(self.found() - before), log):
+            share = min(1.0, max(0.05, used / max(1.0, time.monotonic() - began)))
+            print(f"{self.name}: {progress}", flush=True)
+            if code != 0 and not self.tell(code, sorted(dict(self.found().items() - before.items())), log):
                 return False
         return True
 

@@ -25,6 +25,14 @@ static bool is_key(struct prosa_bytes content, uint8_t seed[static PROSA_SEED_SI
     return true;
 }
 
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    PROMISE(prosa_sign_init() == PROSA_OK);
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint8_t nothing[sizeof(struct prosa_keypair)];
@@ -36,7 +44,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) {
         return 0;
     }
-    PROMISE(prosa_sign_init() == PROSA_OK);
     const mode_t mode = data[0] % 2 == 0 ? 0600 : S_IRUSR | (mode_t)data[0] >> 1;
     const struct prosa_bytes content = prosa_bytes(data + 1, size - 1);
     const bool good = is_key(content, seed) && (mode & 077) == 0;
@@ -46,7 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         prosa_keypair_from_seed(&wanted, seed);
         PROMISE(memcmp(&wanted, &keypair, sizeof wanted) == 0);
     } else {
-        PROMISE(why[0] != '\0' && strstr(why, path) != NULL && memcmp(&keypair, nothing, sizeof nothing) == 0);
+        PROMISE(why[0] != '\0' && strstr(why, path) != NULL &&
+                memcmp(&keypair, nothing, sizeof nothing) == 0);
     }
     return 0;
 }

@@ -2,7 +2,8 @@
 /*
  * The log of a server with damage: u8 of the image, u8 of whether signatures are looked at, then damages of
  * 6 octets. The server refuses the log, or nothing of what it reads has changed.
- * There are two images: a log that was closed, and one whose newest part stands in its -wal, as after a crash.
+ * There are two images: a log that was closed, and one whose newest part stands in its -wal, as after a
+ * crash.
  */
 #include "rig.h"
 
@@ -90,7 +91,8 @@ static void put_image(const struct image *image)
 static void look_at_room(struct picture *picture, size_t i)
 {
     struct store_room *room = &picture->rooms[i];
-    enum store_found found = store_find_room(rig.store, prosa_bytes_of_string(room_names[i]), rig.ada.key, room);
+    enum store_found found =
+        store_find_room(rig.store, prosa_bytes_of_string(room_names[i]), rig.ada.key, room);
     picture->has_room[i] = found == STORE_FOUND;
     picture->failed = picture->failed || found == STORE_FAILED;
     if (found != STORE_FOUND) {
@@ -98,8 +100,8 @@ static void look_at_room(struct picture *picture, size_t i)
     }
     found = store_find_author(rig.store, room->number, rig.ada.key, &picture->authors[i]);
     picture->failed = picture->failed || found == STORE_FAILED;
-    found = store_read(rig.store, room->number, room->oldest_seq, ENTRIES, &picture->entries[i], picture->ends[i],
-                       &picture->counts[i]);
+    found = store_read(rig.store, room->number, room->oldest_seq, ENTRIES, &picture->entries[i],
+                       picture->ends[i], &picture->counts[i]);
     picture->sizes[i] = found == STORE_FOUND ? picture->ends[i][picture->counts[i] - 1] : 0;
     picture->failed = picture->failed || found == STORE_FAILED;
 }
@@ -139,7 +141,8 @@ static void write_log(void)
     for (size_t i = 0; i < ROOMS; i++) {
         struct rig_room room = rig_make_room(&rig, room_names[i], (uint8_t)(i + 1));
         for (uint64_t n = 1; n <= ENTRIES; n++) {
-            (void)rig_say(&rig, &room, n % 2 == 1 ? &rig.ada : &rig.bob, (n + 1) / 2, "something that was said");
+            (void)rig_say(&rig, &room, n % 2 == 1 ? &rig.ada : &rig.bob, (n + 1) / 2,
+                          "something that was said");
         }
         rig_settle(&rig);
     }
@@ -189,7 +192,9 @@ static bool damage(struct image *image, struct prosa_reader *reader)
         return false;
     case 2: /* a page in the place of another one */
         memmove(octets + at / PAGE * PAGE, octets + value % (*size / PAGE + 1) * PAGE % *size,
-                *size < 2 * PAGE ? 0 : PAGE < *size - at / PAGE * PAGE ? PAGE : 0);
+                *size < 2 * PAGE                  ? 0
+                : PAGE < *size - at / PAGE * PAGE ? PAGE
+                                                  : 0);
         return false;
     case 3:
         memset(octets + at, value, run < 64 ? run : 64);
@@ -200,8 +205,8 @@ static bool damage(struct image *image, struct prosa_reader *reader)
     }
 }
 
-/* Nothing is taken for right that is not. One octet is always noticed wherever it matters; several may agree with
- * each other, but not about what hashes cover. */
+/* Nothing is taken for right that is not. One octet is always noticed wherever it matters; several may agree
+ * with each other, but not about what hashes cover. */
 static void compare(const struct picture *seen, bool everything, bool mark_is_whole)
 {
     for (size_t i = 0; i < ROOMS; i++) {
@@ -217,14 +222,16 @@ static void compare(const struct picture *seen, bool everything, bool mark_is_wh
         }
         PROMISE(seen->rooms[i].oldest_seq != 1 || seen->sizes[i] == 0 ||
                 memcmp(seen->entries[i], whole.entries[i], seen->sizes[i]) == 0);
-        PROMISE(!mark_is_whole || seen->failed || seen->rooms[i].oldest_seq != 1 || seen->counts[i] == ENTRIES);
+        PROMISE(!mark_is_whole || seen->failed || seen->rooms[i].oldest_seq != 1 ||
+                seen->counts[i] == ENTRIES);
         if (everything && !seen->failed) {
             PROMISE(memcmp(&seen->rooms[i], room, sizeof *room) == 0);
             PROMISE(memcmp(&seen->authors[i], &whole.authors[i], sizeof whole.authors[i]) == 0);
         }
     }
     if (everything && !seen->failed) {
-        PROMISE(seen->name_count == whole.name_count && memcmp(seen->names, whole.names, sizeof whole.names) == 0);
+        PROMISE(seen->name_count == whole.name_count &&
+                memcmp(seen->names, whole.names, sizeof whole.names) == 0);
     }
 }
 
@@ -268,15 +275,20 @@ static bool audit(bool signatures)
     return good && memcmp(key, rig.server.key, sizeof key) == 0;
 }
 
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    make_images();
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t copies[FILES][LARGEST];
     struct prosa_reader reader;
     struct picture seen;
     char why[2048] = "";
-    if (whole.name_count == 0) {
-        make_images();
-    }
     prosa_reader_init(&reader, prosa_bytes(data, size));
     const struct image *from = &images[prosa_read_u8(&reader) % 2];
     const uint8_t looks = prosa_read_u8(&reader);
@@ -291,7 +303,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (; count < DAMAGES && reader.left >= DAMAGE; count++) {
         small = damage(&image, &reader) && small;
     }
-    const bool mark_is_whole = image.sizes[2] == from->sizes[2] && memcmp(copies[2], from->files[2], image.sizes[2]) == 0;
+    const bool mark_is_whole =
+        image.sizes[2] == from->sizes[2] && memcmp(copies[2], from->files[2], image.sizes[2]) == 0;
     put_image(&image);
     const bool audited = looks % 4 != 0 || audit(looks % 8 == 0);
     rig.store = store_open(rig.folder, rig.server.key, false, why, sizeof why);
@@ -326,7 +339,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     if (size > max_size) {
         return 2;
     }
-    data[at] = dice_one_in(&dice, 3) ? (uint8_t)dice_below(&dice, 24) : (uint8_t)(dice_one_in(&dice, 2) ? 4 : 12);
+    data[at] =
+        dice_one_in(&dice, 3) ? (uint8_t)dice_below(&dice, 24) : (uint8_t)(dice_one_in(&dice, 2) ? 4 : 12);
     data[at + 1] = (uint8_t)(1u << dice_below(&dice, 8));
     prosa_store_u32(data + at + 2, dice_any(&dice) >> 8);
     return size;

@@ -127,7 +127,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
         return LLVMFuzzerMutate(data, size, max_size);
     }
     if (size < 1 || dice_one_in(&dice, 20)) {
-        const size_t frame = frames_make(&dice, dice_one_in(&dice, 2) ? PROSA_FROM_CLIENT : PROSA_FROM_SERVER, made);
+        const size_t frame =
+            frames_make(&dice, dice_one_in(&dice, 2) ? PROSA_FROM_CLIENT : PROSA_FROM_SERVER, made);
         if (frame < max_size) {
             data[0] = (uint8_t)dice_below(&dice, 2);
             memcpy(data + 1, made, frame);

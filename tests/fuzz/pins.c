@@ -23,7 +23,8 @@ static size_t make_line(const char *target, const uint8_t key[static PROSA_KEY_S
 }
 
 /* A line is good if it is the one that would be written for its target and its key. */
-static bool judge_line(const char *line, size_t size, char target[static LINE], uint8_t key[static PROSA_KEY_SIZE])
+static bool judge_line(const char *line, size_t size, char target[static LINE],
+                       uint8_t key[static PROSA_KEY_SIZE])
 {
     char again[LINE];
     const char *space = memchr(line, ' ', size);
@@ -55,6 +56,14 @@ static bool judge(const char *text, const char *wanted, size_t *count, uint8_t k
     return *count <= 1;
 }
 
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    PROMISE(prosa_sign_init() == PROSA_OK);
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint8_t key[PROSA_KEY_SIZE] = {0};
@@ -65,7 +74,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) {
         return 0;
     }
-    PROMISE(prosa_sign_init() == PROSA_OK);
     const char *target = targets[data[0] % TARGETS];
     char *text = malloc(size);
     PROMISE(text != NULL);

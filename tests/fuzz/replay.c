@@ -10,11 +10,14 @@
 #include "fuzz.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { LARGEST = 1 << 17, FILES = 8192, PATH_ROOM = 4096 };
 
 /* A target without them has none. */
+__attribute__((weak)) int LLVMFuzzerInitialize(int *argc, char ***argv);
 __attribute__((weak)) size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size,
                                                      unsigned int seed);
 __attribute__((weak)) size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1,
@@ -102,14 +105,17 @@ static void take(const char *path)
     free(names);
 }
 
-/* Kept for whoever looks for the reason: the file is there when the target does not come back. */
+/* Kept for whoever looks for the reason: it is in the file when the target does not come back. */
 static void keep(const uint8_t *octets, size_t size)
 {
+    static int fd = -1;
     const char *path = getenv("PROSA_FUZZ_LAST");
-    FILE *file = path == NULL || *path == '\0' ? NULL : fopen(path, "wb");
-    if (file != NULL) {
-        fwrite(octets, 1, size, file);
-        fclose(file);
+    if (path == NULL || *path == '\0') {
+        return;
+    }
+    fd = fd < 0 ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : fd;
+    if (fd < 0 || pwrite(fd, octets, size, 0) != (ssize_t)size || ftruncate(fd, (off_t)size) != 0) {
+        stop("cannot be written", path);
     }
 }
 
@@ -160,6 +166,9 @@ int main(int argc, char **argv)
     }
     if (input_count == 0) {
         stop("there is nothing to run", argv[0]);
+    }
+    if (LLVMFuzzerInitialize != NULL) {
+        (void)LLVMFuzzerInitialize(&argc, &argv);
     }
     for (size_t i = 0; i < input_count; i++) {
         run(inputs[i].at, inputs[i].size);

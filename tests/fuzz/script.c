@@ -32,7 +32,8 @@ static void split(struct prosa_bytes script, struct steps *steps)
 }
 
 /* Steps that do not fit are left out. */
-static size_t join(const uint8_t head[static SCRIPT_HEAD], const struct steps *steps, uint8_t *out, size_t cap)
+static size_t join(const uint8_t head[static SCRIPT_HEAD], const struct steps *steps, uint8_t *out,
+                   size_t cap)
 {
     struct prosa_writer writer;
     prosa_writer_init(&writer, out, cap);
@@ -97,7 +98,8 @@ static struct script_step make_step(struct dice *dice, enum prosa_sender from, u
     return (struct script_step){.how = any_how(dice), .octets = prosa_bytes(memory, size)};
 }
 
-static void change_step(struct dice *dice, struct script_step *step, uint8_t calls, uint8_t memory[static FRAMES_ROOM])
+static void change_step(struct dice *dice, struct script_step *step, uint8_t calls,
+                        uint8_t memory[static FRAMES_ROOM])
 {
     if (step->kind >= SCRIPT_CALLS) {
         *step = make_call(dice, calls, memory);

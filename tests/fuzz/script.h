@@ -33,7 +33,8 @@ struct script_step {
 /* The next step; false at the end. The last step may have less than it says. */
 PROSA_NODISCARD bool script_next(struct prosa_reader *reader, struct script_step *step);
 
-/* As LLVMFuzzerCustomMutator and LLVMFuzzerCustomCrossOver. `from`: whose frames; `calls`: how many there are. */
+/* As LLVMFuzzerCustomMutator and LLVMFuzzerCustomCrossOver. `from`: whose frames; `calls`: how many there
+ * are. */
 size_t script_mutate(uint8_t *data, size_t size, size_t max_size, unsigned int seed, enum prosa_sender from,
                      uint8_t calls);
 size_t script_cross(struct prosa_bytes a, struct prosa_bytes b, uint8_t *out, size_t cap, unsigned int seed);

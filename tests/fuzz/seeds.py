@@ -88,7 +88,7 @@ def settings_seeds() -> Seeds:
 def log_seeds() -> Seeds:
     """No damage; one octet in each of many places; each kind of damage."""
     seeds = {f"whole-{image}-{looks}": bytes([image, looks]) for image in range(2) for looks in range(0, 5, 4)}
-    for at in range(0, 100_000, 1709):
+    for at in range(0, 100_000, 3407):
         seeds[f"octet-{at}"] = struct.pack(">BBBBI", 0, 0, 4, 1 << at % 8, at)
         seeds[f"wal-{at}"] = struct.pack(">BBBBI", 1, 1, 12, 1 << at % 8, at)
     for what in range(24):

@@ -60,14 +60,17 @@ static size_t fit_room(struct world *world, uint8_t *frame, size_t size)
 {
     const struct prosa_bytes room_id = frames_get(frame, size, PROSA_TAG_ROOM_ID);
     const struct prosa_bytes name = frames_get(frame, size, PROSA_TAG_ROOM);
-    if (room_id.size > 0 && peer_book(world, room_id.size == PROSA_HASH_SIZE ? room_id.at : world->client.key) == NULL) {
+    if (room_id.size > 0 &&
+        peer_book(world, room_id.size == PROSA_HASH_SIZE ? room_id.at : world->client.key) == NULL) {
         const struct prosa_room *room = choose_room(world, room_id.at[0]);
-        size = frames_set(frame, size, FRAMES_ROOM, PROSA_TAG_ROOM_ID, prosa_bytes(room->room_id, PROSA_HASH_SIZE));
+        size = frames_set(frame, size, FRAMES_ROOM, PROSA_TAG_ROOM_ID,
+                          prosa_bytes(room->room_id, PROSA_HASH_SIZE));
     }
     for (size_t i = 0; i < ROOMS && name.size > 0; i++) {
         const struct prosa_room *room = &world->books[i].room;
         if (prosa_bytes_equal(name, prosa_bytes(room->name, room->name_size))) {
-            return frames_set(frame, size, FRAMES_ROOM, PROSA_TAG_EPOCH, prosa_bytes(room->epoch, PROSA_EPOCH_SIZE));
+            return frames_set(frame, size, FRAMES_ROOM, PROSA_TAG_EPOCH,
+                              prosa_bytes(room->epoch, PROSA_EPOCH_SIZE));
         }
     }
     return size;
@@ -77,7 +80,8 @@ static size_t fit_keys(struct world *world, uint8_t *frame, size_t size)
 {
     const struct prosa_bytes key = prosa_bytes(world->client.key, PROSA_KEY_SIZE);
     if (frame[3] == PROSA_FRAME_PUBLISH && world->nick_size > 0) {
-        size = frames_set(frame, size, FRAMES_ROOM, PROSA_TAG_NICK, prosa_bytes(world->nick, world->nick_size));
+        size =
+            frames_set(frame, size, FRAMES_ROOM, PROSA_TAG_NICK, prosa_bytes(world->nick, world->nick_size));
     }
     size = frames_set(frame, size, FRAMES_ROOM, PROSA_TAG_CLIENT_KEY, key);
     return frames_set(frame, size, FRAMES_ROOM, PROSA_TAG_AUTHOR_KEY, key);
@@ -145,12 +149,14 @@ void peer_was_read(struct world *world)
     struct prosa_frame frame;
     struct prosa_message message;
     enum prosa_status status = PROSA_OK;
-    while (!world->is_lost && (status = prosa_frame_parse(prosa_bytes(world->wire + world->parsed,
-                                                                      world->wire_start - world->parsed),
-                                                          PROSA_MAX_FRAME_CEILING, &frame)) >= PROSA_OK &&
+    while (!world->is_lost &&
+           (status =
+                prosa_frame_parse(prosa_bytes(world->wire + world->parsed, world->wire_start - world->parsed),
+                                  PROSA_MAX_FRAME_CEILING, &frame)) >= PROSA_OK &&
            status != PROSA_PARTIAL) {
         world->parsed += frame.octets.size;
-        if (status == PROSA_IGNORED || prosa_message_decode(&frame, PROSA_FROM_CLIENT, &message) != PROSA_OK) {
+        if (status == PROSA_IGNORED ||
+            prosa_message_decode(&frame, PROSA_FROM_CLIENT, &message) != PROSA_OK) {
             continue;
         }
         struct book *book = frame.type == PROSA_FRAME_ACK ? peer_book(world, message.ack.room_id) : NULL;
@@ -208,7 +214,8 @@ static void hear_joined(struct world *world, const struct prosa_joined *joined)
     book->granted = joined->granted_window;
 }
 
-static void hear_deliver(struct world *world, const struct prosa_frame *frame, const struct prosa_deliver *deliver)
+static void hear_deliver(struct world *world, const struct prosa_frame *frame,
+                         const struct prosa_deliver *deliver)
 {
     struct book *book = peer_book(world, deliver->room_id);
     PROMISE(book != NULL && book->in && deliver->room_seq == book->next_seq); /* [MSG-17] */
@@ -225,7 +232,8 @@ static void hear_ack(struct world *world, const struct prosa_ack *ack)
     PROMISE(ack->acked_counter >= book->acked && ack->acked_counter <= book->committed);
     PROMISE(ack->limit_counter >= book->limit_counter); /* [FLOW-20] */
     PROMISE(ack->limit_counter <= ack->acked_counter + book->granted);
-    PROMISE(ack->acked_seq == (ack->acked_counter == 0 ? 0 : book->seqs[ack->acked_counter - 1])); /* [FLOW-10] */
+    PROMISE(ack->acked_seq ==
+            (ack->acked_counter == 0 ? 0 : book->seqs[ack->acked_counter - 1])); /* [FLOW-10] */
     book->acked = ack->acked_counter;
     book->limit_counter = ack->limit_counter;
 }

@@ -104,7 +104,8 @@ static void play_call(const struct script_step *step)
         break;
     case CALL_ANSWERED:
         if (world_say(&world, book, large)) {
-            prosa_server_session_answered(&world.session, &book->room, book->committed, book->room.head_seq, world.now);
+            prosa_server_session_answered(&world.session, &book->room, book->committed, book->room.head_seq,
+                                          world.now);
         }
         break;
     default:
@@ -170,7 +171,8 @@ static void call_behind_the_end(void)
         prosa_server_session_dropped(&world.session, &book->room, world.now);
         prosa_server_session_no_answer(&world.session, &book->room, 1, world.now);
         prosa_server_session_answered(&world.session, &book->room, 1, 1, world.now);
-        PROMISE(!prosa_server_session_joined(&world.session, &(struct prosa_join_answer){.room = &book->room}, world.now));
+        PROMISE(!prosa_server_session_joined(&world.session, &(struct prosa_join_answer){.room = &book->room},
+                                             world.now));
         prosa_server_session_refuse_join(&world.session, PROSA_ERR_NO_ROOM, world.now);
         PROMISE(prosa_server_session_delivered(&world.session, &book->room) == 0);
     }
@@ -183,16 +185,19 @@ static void call_behind_the_end(void)
     PROMISE(prosa_server_session_next(&world.session, &event, world.now) == PROSA_END);
 }
 
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    PROMISE(prosa_sign_init() == PROSA_OK);
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static bool is_ready;
     struct prosa_reader reader;
     struct script_step step;
     uint8_t settings[SCRIPT_HEAD] = {0};
-    if (!is_ready) {
-        PROMISE(prosa_sign_init() == PROSA_OK);
-        is_ready = true;
-    }
     memcpy(settings, data, size < SCRIPT_HEAD ? size : SCRIPT_HEAD);
     prosa_reader_init(&reader, prosa_bytes(data, size));
     (void)prosa_read_bytes(&reader, SCRIPT_HEAD);
@@ -215,8 +220,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     return script_mutate(data, size, max_size, seed, PROSA_FROM_CLIENT, CALLS);
 }
 
-size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8_t *data2, size_t size2, uint8_t *out,
-                                 size_t max_out_size, unsigned int seed)
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8_t *data2, size_t size2,
+                                 uint8_t *out, size_t max_out_size, unsigned int seed)
 {
     return script_cross(prosa_bytes(data1, size1), prosa_bytes(data2, size2), out, max_out_size, seed);
 }

@@ -89,8 +89,9 @@ static void append(struct world *world, struct book *book, struct prosa_bytes pu
     size_t size = 0;
     uint8_t *octets = malloc(cap);
     PROMISE(octets != NULL && seq <= ENTRIES);
-    PROMISE(prosa_deliver_encode(publish, seq, world->now, (world->config.features & PROSA_FEATURE_AUDIT) != 0 ? zeros : NULL,
-                                 octets, cap, &size) == PROSA_OK);
+    PROMISE(prosa_deliver_encode(publish, seq, world->now,
+                                 (world->config.features & PROSA_FEATURE_AUDIT) != 0 ? zeros : NULL, octets,
+                                 cap, &size) == PROSA_OK);
     book->entries[seq - 1] = prosa_bytes(octets, size);
     book->room.head_seq = seq;
 }
@@ -114,7 +115,8 @@ bool world_say(struct world *world, struct book *book, size_t size)
     if (book->room.head_seq == ENTRIES) {
         return false;
     }
-    PROMISE(prosa_message_encode(&message, prosa_bytes(NULL, 0), octets, sizeof octets, &written) == PROSA_OK);
+    PROMISE(prosa_message_encode(&message, prosa_bytes(NULL, 0), octets, sizeof octets, &written) ==
+            PROSA_OK);
     append(world, book, prosa_bytes(octets + PROSA_HEADER_SIZE, written - PROSA_HEADER_SIZE));
     return true;
 }
@@ -153,11 +155,11 @@ static void give_member(struct world *world, struct book *book)
     size_t size = 0;
     size_t all = 0;
     for (uint64_t i = 0; i < book->member_count; i++, all += size) {
-        PROMISE(prosa_message_encode(&message, prosa_bytes(NULL, 0), octets + all, sizeof octets - all, &size) ==
-                PROSA_OK);
+        PROMISE(prosa_message_encode(&message, prosa_bytes(NULL, 0), octets + all, sizeof octets - all,
+                                     &size) == PROSA_OK);
     }
-    const enum prosa_status status = prosa_server_session_member(&world->session, &book->room,
-                                                                 prosa_bytes(octets, all), book->member_seq, world->now);
+    const enum prosa_status status = prosa_server_session_member(
+        &world->session, &book->room, prosa_bytes(octets, all), book->member_seq, world->now);
     PROMISE(status == PROSA_OK || status == PROSA_PARTIAL || status == PROSA_END);
     PROMISE(!world_over(world) || status == PROSA_END);
     book->member_owed = status == PROSA_PARTIAL;
@@ -224,12 +226,14 @@ static void answer_publish(struct world *world, bool refuse)
         prosa_server_session_refused(&world->session, &book->room, held.counter,
                                      held.status != PROSA_OK ? held.status : PROSA_ERR_INTERNAL, world->now);
     } else {
-        append(world, book, prosa_bytes(held.octets.at + PROSA_HEADER_SIZE, held.octets.size - PROSA_HEADER_SIZE));
+        append(world, book,
+               prosa_bytes(held.octets.at + PROSA_HEADER_SIZE, held.octets.size - PROSA_HEADER_SIZE));
         PROMISE(held.counter == book->committed + 1);
         memcpy(book->ids[book->committed], held.id, sizeof held.id);
         book->seqs[book->committed] = book->room.head_seq;
         book->committed = held.counter;
-        prosa_server_session_accepted(&world->session, &book->room, held.counter, book->room.head_seq, world->now);
+        prosa_server_session_accepted(&world->session, &book->room, held.counter, book->room.head_seq,
+                                      world->now);
     }
     forget(held.octets);
     PROMISE(world_over(world) || prosa_server_session_pending(&world->session) == world->held_count);
@@ -310,7 +314,8 @@ static void on_event(struct world *world, const struct prosa_server_event *event
     PROMISE(event->kind <= PROSA_SERVER_ENDED && seen[PROSA_SERVER_ENDED] == 0);
     seen[event->kind]++;
     /* Nothing about rooms before the session is ready, nothing is asked behind SHUT. */
-    PROMISE(event->kind <= PROSA_SERVER_AUTH || event->kind >= PROSA_SERVER_SHUT || seen[PROSA_SERVER_AUTH] == 1);
+    PROMISE(event->kind <= PROSA_SERVER_AUTH || event->kind >= PROSA_SERVER_SHUT ||
+            seen[PROSA_SERVER_AUTH] == 1);
     PROMISE(event->kind >= PROSA_SERVER_SHUT || seen[PROSA_SERVER_SHUT] == 0);
     switch (event->kind) {
     case PROSA_SERVER_HELLO:

@@ -28,8 +28,8 @@ struct book {
     uint64_t member_seq, member_count, checkpoint_seq;
 
     /* Heard. */
-    bool in;       /* between JOINED and LEFT; in "@host" for ever */
-    uint64_t said; /* highest counter that the peer has put on the wire */
+    bool in;              /* between JOINED and LEFT; in "@host" for ever */
+    uint64_t said;        /* highest counter that the peer has put on the wire */
     uint32_t recv_window; /* largest that was asked for */
     uint64_t next_seq, allowed_seq;
     uint64_t acked, limit_counter, granted;
@@ -38,7 +38,7 @@ struct book {
 struct held_publish {
     struct book *book;
     uint64_t counter;
-    enum prosa_status status; /* of its signature */
+    enum prosa_status status;  /* of its signature */
     struct prosa_bytes octets; /* owned */
     uint8_t id[PROSA_HASH_SIZE];
 };

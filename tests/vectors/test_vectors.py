@@ -115,6 +115,8 @@ MALFORMED = [
     "sign 00 -",
     "message 50",
     "room-id 00 00 lab",
+    f"room-id {'00' * 32} {'00' * 16} Lab",
+    f"room-id {'00' * 32} {'00' * 16} {'a' * 200}",
     "handshake 50 52",
     "chain-start 00",
     "chain 00 1 1 00",
@@ -128,6 +130,16 @@ def test_malformed_requests_are_unsupported() -> None:
     replies = ask_codec(MALFORMED)
     for request, reply in zip(MALFORMED, replies, strict=True):
         assert reply == {"verdict": "unsupported"}, request[:60]
+
+
+@pytest.mark.parametrize("key", ["-", "00", "00" * 33])
+def test_no_checkpoint_is_good_for_a_key_of_another_length(key: str) -> None:
+    """KEY-01: the request is of its form, and the key is none."""
+    requests = [vector["request"].split(" ") for path in FILES for vector in vectors_of(path)]
+    frames = [words[2] for words in requests if words[0] == "checkpoint"]
+    replies = ask_codec([f"checkpoint {key} {frame}" for frame in frames])
+    assert {"verdict": "invalid"} in replies
+    assert all(reply["verdict"] in ("invalid", "unsupported") for reply in replies)
 
 
 def test_octets_that_are_no_text_are_unsupported() -> None:
