@@ -165,6 +165,15 @@ class Fuzzer:
         print(f"{self.name}: the target ended with {code}; all that it said: {kept}")
         return False
 
+    def has_mended(self) -> bool:
+        """False: what was found before is a finding still."""
+        paths = sorted(self.found())
+        if not paths or self.replay(paths, quiet=True):
+            return True
+        print(f"{self.name}: found before, and not mended; mend it, or delete what is none:")
+        print("\n".join(f"    ./run fuzz {self.name} {path}" for path in paths))
+        return False
+
     def replay(self, paths: Sequence[Path], quiet: bool = False) -> bool:
         """Once with each input; False: one of them is a finding."""
         self.findings.mkdir(parents=True, exist_ok=True)
@@ -203,6 +212,8 @@ def main(argv: Sequence[str]) -> int:
         return 0 if fuzzer.replay(paths) else 1
     if len(paths) != 1 or not options.words[0].isdecimal():
         parser.error("say for how many seconds, or which files there are to run")
+    if not fuzzer.has_mended():
+        return 1
     progress = read(options.progress)
     good = fuzzer.fuzz(int(options.words[0]), progress, options.progress)
     print(f"{fuzzer.name}: {progress}, {'no finding' if good else 'A FINDING'}")

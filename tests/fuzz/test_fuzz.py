@@ -75,6 +75,14 @@ def test_a_finding_is_named_and_kept(fake: Make, tmp_path: Path, capsys: pytest.
     assert not fuzzer.fuzz(1000, Progress(), None), "the same finding is one again"
 
 
+def test_what_was_found_before_has_to_be_mended(fake: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fake().has_mended(), "nothing was found"
+    assert not fake(FOUND % "crash").fuzz(100, Progress(), None)
+    assert not fake("exit 77").has_mended()
+    assert f"./run fuzz fake {tmp_path}/findings/fake-crash-abc" in capsys.readouterr().out
+    assert fake().has_mended(), "the program does not end on it any more"
+
+
 def test_an_end_without_a_file_is_a_finding(fake: Make, capsys: pytest.CaptureFixture[str]) -> None:
     assert not fake("exit 1").fuzz(100, Progress(), None)
     assert "ended with 1" in capsys.readouterr().out
