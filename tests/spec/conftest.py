@@ -58,6 +58,28 @@ One MUST have a reason.
 It MUST be a good one.
 """
 
+SECURITY = """\
+# 10. Security
+
+## 10.3 Threats
+
+| Threat | Answer | Clauses |
+|---|---|---|
+| noise | a header | WIRE-01 to WIRE-03 |
+| all is read | none | 3.1 |
+"""
+
+PROMISES = """\
+# Security
+
+## Threats
+
+| Threat | Clauses | Tested by |
+|---|---|---|
+| noise | WIRE-01 to WIRE-03 | [kind](conformance/prosa_conformance/suite/test_kind.py), [frames](spec/vectors) |
+| all is read | 3.1 | nothing |
+"""
+
 TEST = '''\
 """Shows two clauses."""
 
@@ -89,6 +111,8 @@ def tree(tmp_path: Path) -> Path:
     """The root of a small tree without a fault."""
     texts = {
         "spec/03-wire.md": CHAPTER,
+        "spec/10-security.md": SECURITY,
+        "SECURITY.md": PROMISES,
         "spec/open-clauses.yaml": '- {id: WIRE-04, reason: "nobody listens yet"}\n',
         "spec/withdrawn.yaml": '- {id: WIRE-90, reason: "was wrong"}\n',
         "spec/vectors/frames.json": json.dumps(VECTORS),

@@ -12,6 +12,7 @@ from spec import chapters, lint
 
 WIRE = "spec/03-wire.md"
 SUITE = "conformance/prosa_conformance/suite/test_kind.py"
+THREATS, PROMISES = "spec/10-security.md", "SECURITY.md"
 OPEN = "spec/open-clauses.yaml"
 HEAD = "[WIRE-02] (server, L1, wire)"
 TAIL = "\n## 3.9 More\n\n"
@@ -29,6 +30,17 @@ def test_good_tree_is_clean(tree: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 # name: (file, old text, new text, file of the fault, part of its message)
 FAULTS: dict[str, tuple[str, str, str, str, str]] = {
+    "threat-left-out": (
+        PROMISES, "| all is read | 3.1 | nothing |\n", "", THREATS, "SECURITY.md has no row `all is read`"),
+    "threat-of-its-own": (PROMISES, "| all is read", "| all is heard", PROMISES, "has no threat `all is heard`"),
+    "threat-with-other-clauses": (
+        PROMISES, "WIRE-01 to WIRE-03", "WIRE-01 to WIRE-02", PROMISES, "the clauses of `noise` are not those"),
+    "threat-untested": (
+        PROMISES, "[kind](conformance/prosa_conformance/suite/test_kind.py)", "kind", PROMISES,
+        "nothing that is named cites WIRE-02"),
+    "threat-tested-nowhere": (
+        PROMISES, "suite/test_kind.py", "suite/test_kin.py", PROMISES, "test_kin.py leads nowhere"),
+    "threat-of-no-clause": (THREATS, "WIRE-03 |", "WIRE-03, WIRE-77 |", PROMISES, "the clauses of `noise`"),
     "must-outside": (WIRE, "", f"{TAIL}A peer MUST NOT lie.\n", WIRE, "MUST NOT outside of a clause"),
     "shall-outside": (WIRE, "", f"{TAIL}A peer SHALL not lie.\n", WIRE, "SHALL outside of a clause"),
     "required-outside": (WIRE, "", f"{TAIL}This is REQUIRED.\n", WIRE, "REQUIRED outside of a clause"),

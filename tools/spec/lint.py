@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spec import chapters, citations, hexblocks, model
+from spec import chapters, citations, hexblocks, model, security
 from spec.chapters import Chapter, Clause
 from spec.citations import Citation, Claim, Vector
 from spec.errors import SpecError
@@ -98,7 +98,7 @@ def run(root: Path) -> Report:
     """Judges the tree; SpecError when a source cannot be read at all."""
     tree = _read(root)
     rules = (_heads, _ids, _keywords, _sentences, _tested, _open, _known, _quotes, _hex, _links,
-             _sections)
+             _sections, _security)
     faults = [*tree.faults, *(fault for rule in rules for fault in rule(tree))]
     return Report(sorted(faults, key=lambda f: (f.file, f.line, f.what)), tree)
 
@@ -335,3 +335,35 @@ def _sections(tree: Tree) -> Iterator[Fault]:
 
 def _texts(chapter: Chapter) -> list[tuple[int, str]]:
     return [*((p.line, p.text) for p in chapter.paragraphs), *((c.line, c.text) for c in chapter.clauses)]
+
+
+def _security(tree: Tree) -> Iterator[Fault]:
+    """SECURITY.md has the threats of section 10.3, and names what tests each clause of them."""
+    file, text = security.PROMISES, (tree.root / security.PROMISES).read_text(encoding="utf-8")
+    for line, target in security.links(text):
+        if not (tree.root / target).exists():
+            yield Fault(file, line, f"the link {target} leads nowhere", "correct the path")
+    threats = {row.cells[0]: row for row in security.threats(tree.root)}
+    promises = {row.cells[0]: row for row in security.promises(tree.root)}
+    for threat, row in threats.items():
+        if threat not in promises:
+            yield Fault(security.THREATS, row.line, f"{file} has no row `{threat}`", "say there what tests it")
+    for threat, row in promises.items():
+        if threat not in threats:
+            yield Fault(file, row.line, f"section 10.3 has no threat `{threat}`", "write it as it stands there")
+        elif row.cells[1] != threats[threat].cells[2]:
+            yield Fault(file, row.line, f"the clauses of `{threat}` are not those of section 10.3",
+                        f"write {threats[threat].cells[2]}")
+        yield from _shown(tree, row)
+
+
+def _shown(tree: Tree, row: security.Row) -> Iterator[Fault]:
+    """Each clause of the row that a test can show is cited below one of its links."""
+    named = tuple(target for _, target in security.links(row.cells[-1]))
+    for id_ in security.ids(row.cells[1]):
+        clause = tree.clauses.get(id_)
+        if clause is None:
+            yield Fault(security.PROMISES, row.line, f"{id_} is unknown", "correct the id")
+        elif clause.testability != REVIEW and not any(
+                mention.id == id_ and mention.file.startswith(named) for mention in tree.mentions):
+            yield Fault(security.PROMISES, row.line, f"nothing that is named cites {id_}", "name the test that does")
