@@ -10,6 +10,7 @@ from prosa_bench import subjects
 from prosa_bench.figures import Figure, Key
 
 AT_LEAST, AT_MOST = ">=", "<="
+FLAT = 1.05  # memory at the end of a server's life beside that at its beginning, both without what is odd
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,8 @@ GOALS: tuple[Goal, ...] = (
          (Key("crowd", "to_last_us", "relay"),)),
     Goal("crowd: one post to the last of all, beside the best peer", prosa("crowd", "to_last_us"), AT_MOST, 1.0,
          all_peers("crowd", "to_last_us")),
-    Goal("memory: flat over an hour", prosa("hour", "peak_octets"), AT_MOST, 1.0, (),
-         "an hour is no part of this run"),
+    Goal("memory: flat over an hour, last beside first", prosa("soak", "rss_growth"), AT_MOST, FLAT, (),
+         "./run nightly measures it, and fails above it"),
     Goal("handshakes a second on one core, beside 1 / (sign + verify)", prosa("handshakes", "handshakes_per_s"),
          AT_LEAST, 0.8, (Key("handshakes", "handshakes_per_s", "libsodium"),)),
     Goal("replay: messages a second to one client", prosa("replay", "messages_per_s", "prosa, durable"), AT_LEAST,

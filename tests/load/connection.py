@@ -120,6 +120,8 @@ class Connection:
 
     def resume(self) -> None:
         """With a buffer in which what waited comes before the day is over."""
+        if self._writer.is_closing():
+            return
         sock = self._writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_SIZE)
         self._writer.transport.resume_reading()
@@ -313,7 +315,7 @@ class Connection:
         if frame.number("limit_counter") > joined.sent + joined.granted:
             raise Fault("FLOW_VIOLATION", "limit_counter beyond the granted window [FLOW-11]")
         joined.limit_counter = max(joined.limit_counter, frame.number("limit_counter"))
-        if acked > kept.acked:
+        if acked > kept.acked and not self.is_leaving:
             kept.acked = acked
             self.member.note("acked", room=joined.room, counter=acked, room_seq=frame.number("acked_seq"))
         self.publish()
@@ -327,7 +329,7 @@ class Connection:
         if not crypto.verify_message(frame):
             raise Fault("BAD_SIG", f"{joined.room} {seq} does not verify [MSG-16]")
         joined.due_seq += 1
-        if seq > (self.member.kept[joined.room].seen_seq or 0):
+        if seq > (self.member.kept[joined.room].seen_seq or 0) and not self.is_leaving:
             self._show(joined, frame)
         self._acknowledge(joined)
 

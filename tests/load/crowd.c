@@ -12,7 +12,8 @@
  *   ping FIRST COUNT                                     they have the PONG to a PING
  *   bye                                                  all say BYE NORMAL: the end, as is the end of stdin
  *
- * It refuses to go on when a member is lost: the line says which and why, and the exit code is 1.
+ * It refuses to go on when a member is lost, or with --returns when one has lost anything but its connection:
+ * the line says which and why, and the exit code is 1.
  */
 #include "clock.h"
 #include "guest.h"
@@ -34,7 +35,7 @@ enum { COMMANDS_SOURCE = GUEST_SOURCE + 1 };
 
 enum exit_code { EXIT_GOOD, EXIT_LOST, EXIT_SETTINGS };
 
-enum { SERVER, NICK, SEED, WINDOW, RECV_WINDOW, SOURCES, HANDSHAKES, EVENTS, HELP, OPTION_COUNT };
+enum { SERVER, NICK, SEED, WINDOW, RECV_WINDOW, SOURCES, HANDSHAKES, EVENTS, RETURNS, HELP, OPTION_COUNT };
 
 static const struct option_spec table[OPTION_COUNT] = {
     [SERVER] = {"server", NULL, "ADDRESS:PORT", "127.0.0.1:65432",
@@ -47,6 +48,8 @@ static const struct option_spec table[OPTION_COUNT] = {
     [HANDSHAKES] = {"handshakes", NULL, "NUMBER", "24", "at once, at most"},
     [EVENTS] = {"events", NULL, "FILE", NULL,
                 "gets a line for all that is said, joined, shown and acknowledged"},
+    [RETURNS] = {"returns", NULL, NULL, "no",
+                 "members whose connection is lost come back to the room that they joined last"},
     [HELP] = {"help", NULL, NULL, NULL, "this text"},
 };
 
@@ -346,6 +349,7 @@ static bool set_all(struct crowd *crowd, const char *const *values, char *why, s
     crowd->party.send_window = (uint32_t)window;
     crowd->party.recv_window = (uint32_t)recv_window;
     crowd->party.sources = (uint32_t)sources;
+    crowd->party.returns = strcmp(values[RETURNS], "yes") == 0;
     if (values[EVENTS] != NULL) {
         crowd->party.events = fopen(values[EVENTS], "we");
         if (crowd->party.events == NULL) {
@@ -376,6 +380,7 @@ static void end(struct crowd *crowd)
         guest_fini(crowd->guests[i]);
         free(crowd->guests[i]);
     }
+    shown_fini(&crowd->party.shown);
     tally_fini(&crowd->party.tally);
     loop_fini(&crowd->party.loop);
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from program import Program
+from prosa_conformance.client_history import History
 from scene import Scene
 from server import Server
 from stage import ROOT
@@ -32,12 +33,15 @@ class Done:
 class Crowd:
     """Its members are NAME-0, NAME-1, ...; with `events` all that happens to them can be gathered."""
 
-    def __init__(self, scene: Scene, server: Server, name: str, events: bool = False, **settings: int) -> None:
+    def __init__(
+        self, scene: Scene, server: Server, name: str, events: bool = False, returns: bool = False, **settings: int
+    ) -> None:
         self.scene = scene
         self.name = name
         self._events = scene.folder / f"{name}.jsonl" if events else None
         self._words = [str(PROGRAM), "--server", f"{server.host}:{server.port}", "--nick", name]
         self._words += ["--seed", str(scene.seed), *(["--events", str(self._events)] if events else [])]
+        self._words += ["--returns"] if returns else []
         for setting, number in settings.items():
             self._words += [f"--{setting.replace('_', '-')}", str(number)]
         self._program: Program | None = None
@@ -60,12 +64,12 @@ class Crowd:
         assert outcome["command"] == command
         return Done(**{name: outcome[name] for name in Done.__dataclass_fields__})
 
-    def gather(self) -> None:
-        """What happened to its members so far goes into the history."""
+    def gather(self, history: History | None = None) -> None:
+        """What happened to its members so far goes into the history; the scene's, or another."""
         assert self._events is not None
         for line in self._events.read_text().splitlines():
             event = json.loads(line)
-            self.scene.note(event.pop("member"), event)
+            (history or self.scene.history).note(event.pop("member"), event)
 
     async def leave(self) -> Done:
         done = await self.do("bye")

@@ -10,14 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A PUBLISH of the longest text. */
-#define PUBLISH_SIZE PROSA_MAX_FRAME_FLOOR
-
 /* 127.0.1.1, 127.0.1.2, ...: 250 in each of the third octets. */
 #define SOURCE_BASE 0x7F000101u
 #define SOURCE_ROW  250u
 
 #define REASON_SIZE 320
+
+/* Before it tries again to come back. */
+#define AWAY_MS 20
 
 void guest_init(struct guest *guest, struct party *party, uint32_t number, const char *nick,
                 const uint8_t seed[static PROSA_SEED_SIZE])
@@ -27,13 +27,18 @@ void guest_init(struct guest *guest, struct party *party, uint32_t number, const
     guest->source = (struct loop_source){.kind = GUEST_SOURCE, .owner = guest, .fd = -1};
     guest->config = (struct prosa_client_config){.nick = prosa_bytes_of_string(guest->nick),
                                                  .target = party->target,
-                                                 .features = PROSA_FEATURE_LIVENESS | PROSA_FEATURE_RESUME};
+                                                 .features = PROSA_FEATURE_LIVENESS | PROSA_FEATURE_RESUME |
+                                                             (party->returns ? PROSA_FEATURE_AUDIT : 0)};
     prosa_keypair_from_seed(&guest->config.keypair, seed);
 }
 
 static void close_down(struct guest *guest)
 {
     const int fd = guest->source.fd;
+    if (guest->is_away) {
+        guest->is_away = false;
+        loop_remove(&guest->party->loop, &guest->source);
+    }
     if (guest->is_gone) {
         return;
     }
@@ -47,7 +52,7 @@ void guest_fini(struct guest *guest)
 {
     close_down(guest);
     prosa_keypair_wipe(&guest->config.keypair);
-    free(guest->speech.sent_ns);
+    free(guest->speech.flights);
 }
 
 static void fail(struct guest *guest, const char *how, const char *reason)
@@ -58,12 +63,11 @@ static void fail(struct guest *guest, const char *how, const char *reason)
 
 /* --- errands --- */
 
-static void begin(struct guest *guest, enum errand errand, const char *room)
+static void begin(struct guest *guest, enum errand errand)
 {
     guest->errand = errand;
     guest->began_ns = clock_now_ns();
     guest->party->owed++;
-    snprintf(guest->room, sizeof guest->room, "%s", room);
 }
 
 static void count_time(struct guest *guest, uint64_t began_ns)
@@ -94,7 +98,12 @@ static struct prosa_bytes room_name(const struct guest *guest)
     return prosa_bytes_of_string(guest->room);
 }
 
-static bool is_room_of_errand(const struct guest *guest, const struct prosa_client_room *room)
+static bool is_in(const struct guest *guest, const char *room)
+{
+    return guest->kept.was_joined && strcmp(guest->room, room) == 0;
+}
+
+static bool is_its_room(const struct guest *guest, const struct prosa_client_room *room)
 {
     return prosa_bytes_equal(prosa_bytes(room->name, room->name_size), room_name(guest));
 }
@@ -113,28 +122,40 @@ static struct prosa_bytes write_text(const struct guest *guest, uint64_t counter
     return prosa_bytes(text, length);
 }
 
+static bool has_sent(struct guest *guest, const struct flight *flight)
+{
+    const enum prosa_status status = prosa_client_session_send(&guest->session, room_name(guest),
+                                                               prosa_bytes(flight->octets, flight->size));
+    if (status != PROSA_OK) {
+        fail(guest, "error", prosa_status_text(status));
+    }
+    return status == PROSA_OK;
+}
+
 static bool say_next(struct guest *guest, const struct prosa_client_room *room)
 {
     struct speech *speech = &guest->speech;
-    uint8_t publish[PUBLISH_SIZE];
     char text[GUEST_TEXT_MAX];
-    size_t size = 0;
     const uint64_t counter = room->sent_counter + 1;
+    struct flight *flight = &speech->flights[counter % speech->window];
     const struct prosa_client_text words = {
         .counter = counter, .sent_at = clock_unix_ms(), .text = write_text(guest, counter, text)};
-    enum prosa_status status = prosa_client_session_compose(&guest->session, room_name(guest), &words,
-                                                            publish, sizeof publish, &size);
-    if (status == PROSA_OK) {
-        status = prosa_client_session_send(&guest->session, room_name(guest), prosa_bytes(publish, size));
-    }
+    const enum prosa_status status = prosa_client_session_compose(
+        &guest->session, room_name(guest), &words, flight->octets, sizeof flight->octets, &flight->size);
     if (status != PROSA_OK) {
         fail(guest, "error", prosa_status_text(status));
         return false;
     }
+    flight->counter = counter;
+    flight->sent_ns = clock_now_ns();
+    flight->room_seq = 0;
+    if (!has_sent(guest, flight)) {
+        return false;
+    }
+    guest->kept.composed_counter = counter;
     if (guest->party->events != NULL) {
         print_said(guest, words.text);
     }
-    speech->sent_ns[counter % speech->window] = clock_now_ns();
     speech->unseen++;
     speech->left--;
     speech->due--;
@@ -149,6 +170,11 @@ static void speak(struct guest *guest)
     if (guest->errand != ERRAND_SAY || room == NULL) {
         return;
     }
+    while (room->sent_counter < guest->kept.composed_counter && room->sent_counter < room->limit_counter) {
+        if (!has_sent(guest, &speech->flights[(room->sent_counter + 1) % speech->window])) {
+            return; /* octets as they were [RES-08] */
+        }
+    }
     if (speech->next_ms <= guest->party->loop.now_ms && speech->due < speech->left) {
         speech->due = speech->left - speech->due < speech->burst ? speech->left : speech->due + speech->burst;
         speech->next_ms = guest->party->loop.now_ms + speech->every_ms;
@@ -158,7 +184,7 @@ static void speak(struct guest *guest)
             return;
         }
     }
-    if (speech->left == 0 && speech->unseen == 0 && room->acked_counter >= room->sent_counter) {
+    if (speech->left == 0 && speech->unseen == 0 && room->acked_counter >= guest->kept.composed_counter) {
         finish(guest, ERRAND_SAY);
     }
 }
@@ -180,14 +206,67 @@ static void meet(struct guest *guest, uint64_t now_ms)
     }
 }
 
+/* An ACK and a DELIVER must say the same of where an own message is, whichever comes first. */
+static void place(struct guest *guest, uint64_t counter, uint64_t seq)
+{
+    struct speech *speech = &guest->speech;
+    struct flight *flight = speech->flights != NULL ? &speech->flights[counter % speech->window] : NULL;
+    if (flight == NULL || flight->counter != counter) {
+        return; /* acknowledged, and its place was taken by a later one, before it was shown */
+    }
+    if (flight->room_seq != 0 && flight->room_seq != seq) {
+        char reason[REASON_SIZE];
+        snprintf(reason, sizeof reason, "own message %llu is at %llu, another frame said %llu",
+                 (unsigned long long)counter, (unsigned long long)seq, (unsigned long long)flight->room_seq);
+        fail(guest, "error", reason);
+    }
+    flight->room_seq = seq;
+}
+
+static void take_acked(struct guest *guest, const struct prosa_client_event *event)
+{
+    const uint64_t counter = event->acked_counter;
+    guest->reported_counter = counter;
+    if (!is_its_room(guest, event->room) || counter <= guest->kept.acked_counter) {
+        return;
+    }
+    guest->kept.acked_counter = counter;
+    if (event->acked_seq != 0) {
+        place(guest, counter, event->acked_seq);
+    }
+}
+
+/* Its own messages come one by one, and everybody's are shown to all in one order. */
+static void judge(struct guest *guest, const struct prosa_client_event *event)
+{
+    struct kept *kept = &guest->kept;
+    const struct prosa_deliver *deliver = &event->deliver;
+    char reason[REASON_SIZE];
+    if (event->own && deliver->counter != kept->shown_counter + 1) {
+        snprintf(reason, sizeof reason, "was shown its message %llu, %llu was due",
+                 (unsigned long long)deliver->counter, (unsigned long long)kept->shown_counter + 1);
+        fail(guest, "error", reason);
+    }
+    if (!shown_agrees(&guest->party->shown, guest->room, deliver->room_seq, event->id)) {
+        snprintf(reason, sizeof reason,
+                 "%s %llu: another guest was shown another message there, or is too far ahead to tell",
+                 guest->room, (unsigned long long)deliver->room_seq);
+        fail(guest, "error", reason);
+    }
+    kept->shown_counter = event->own ? deliver->counter : kept->shown_counter;
+    kept->seen_seq = deliver->room_seq;
+}
+
 static void take_message(struct guest *guest, const struct prosa_client_event *event)
 {
     struct speech *speech = &guest->speech;
-    if (!is_room_of_errand(guest, event->room)) {
+    if (!is_its_room(guest, event->room)) {
         return;
     }
+    judge(guest, event);
     if (guest->errand == ERRAND_SAY && event->own && speech->unseen > 0) {
-        count_time(guest, speech->sent_ns[event->deliver.counter % speech->window]);
+        count_time(guest, speech->flights[event->deliver.counter % speech->window].sent_ns);
+        place(guest, event->deliver.counter, event->deliver.room_seq);
         speech->unseen--;
     }
     if (guest->errand == ERRAND_SEE && event->deliver.room_seq >= guest->until_seq) {
@@ -202,6 +281,78 @@ static void refuse(struct guest *guest, const struct prosa_error *error)
     snprintf(reason, sizeof reason, "%s: %.*s", name != NULL ? name : "unknown code", (int)error->reason.size,
              (const char *)error->reason.at);
     fail(guest, "error", reason);
+}
+
+static void join(struct guest *guest)
+{
+    const struct kept *kept = &guest->kept;
+    const struct prosa_client_join join = {.room = room_name(guest),
+                                           .send_window = guest->party->send_window,
+                                           .recv_window = guest->party->recv_window,
+                                           .has_after_seq = kept->was_joined,
+                                           .after_seq = kept->seen_seq,
+                                           .epoch = kept->was_joined ? kept->epoch : NULL,
+                                           .chain = kept->has_chain ? kept->chain : NULL};
+    if (prosa_client_session_join(&guest->session, &join) != PROSA_OK) {
+        fail(guest, "error",
+             "it cannot join: it is not READY, is there already, or the room has no such name");
+    }
+}
+
+/* It has lost nothing that it was told is there, and goes on where it was. */
+static void take_joined(struct guest *guest, const struct prosa_client_event *event)
+{
+    struct kept *kept = &guest->kept;
+    const struct prosa_client_room *room = event->room;
+    char reason[REASON_SIZE];
+    guest->reported_counter = room->acked_counter;
+    if (!kept->was_joined) {
+        kept->was_joined = true;
+        kept->seen_seq = room->start_seq - 1;
+        kept->composed_counter = kept->shown_counter = kept->acked_counter = room->acked_counter;
+        memcpy(kept->epoch, room->epoch, PROSA_EPOCH_SIZE);
+    } else if (event->lost_history || !event->same_epoch || room->start_seq != kept->seen_seq + 1) {
+        snprintf(reason, sizeof reason, "%s goes on at %llu, %llu was due", guest->room,
+                 (unsigned long long)room->start_seq, (unsigned long long)kept->seen_seq + 1);
+        fail(guest, "error", reason);
+    } else if (room->acked_counter < kept->acked_counter || room->acked_counter > kept->composed_counter) {
+        snprintf(reason, sizeof reason, "%s has %llu of its messages, %llu were acknowledged and %llu sent",
+                 guest->room, (unsigned long long)room->acked_counter,
+                 (unsigned long long)kept->acked_counter, (unsigned long long)kept->composed_counter);
+        fail(guest, "error", reason);
+    }
+    kept->acked_counter = room->acked_counter;
+    finish(guest, ERRAND_JOIN);
+}
+
+/* Until its deadline passes, and it tries again. */
+static void wait_away(struct guest *guest)
+{
+    struct loop *loop = &guest->party->loop;
+    const int problem = loop_add(loop, &guest->source, -1, 0);
+    if (problem != 0) {
+        fail(guest, "error", strerror(-problem));
+        return;
+    }
+    guest->is_away = true;
+    loop_set_deadline(loop, &guest->source, loop->now_ms + AWAY_MS);
+}
+
+static void go_away(struct guest *guest)
+{
+    const struct prosa_client_room *room = prosa_client_session_room(&guest->session, room_name(guest));
+    if (room != NULL && guest->kept.was_joined) {
+        guest->kept.has_chain = room->chain_known && room->seen_seq == guest->kept.seen_seq;
+        memcpy(guest->kept.chain, room->chain, PROSA_HASH_SIZE);
+    }
+    close_down(guest);
+    wait_away(guest);
+}
+
+static bool is_connection_lost(const struct prosa_ended *ended)
+{
+    return ended->how == PROSA_ENDING_EOF || ended->how == PROSA_ENDING_RESET ||
+           ended->how == PROSA_ENDING_SILENCE;
 }
 
 static const char *how_name(enum prosa_ending how)
@@ -223,6 +374,9 @@ static void take_end(struct guest *guest, const struct prosa_ended *ended)
     const bool is_expected = guest->errand == ERRAND_LEAVE && ended->how == PROSA_ENDING_GOODBYE;
     if (is_expected) {
         finish(guest, ERRAND_LEAVE);
+    } else if (guest->party->returns && is_connection_lost(ended) && guest->errand != ERRAND_LEAVE) {
+        go_away(guest);
+        return;
     } else {
         fail(guest, how_name(ended->how), reason);
     }
@@ -240,16 +394,18 @@ static void take(struct guest *guest, const struct prosa_client_event *event, ui
         break;
     case PROSA_CLIENT_READY:
         finish(guest, ERRAND_ARRIVE);
+        if (guest->party->returns && guest->room[0] != '\0') {
+            join(guest);
+        }
         break;
     case PROSA_CLIENT_JOINED:
-        guest->reported_counter = event->room->acked_counter;
-        finish(guest, ERRAND_JOIN);
+        take_joined(guest, event);
         break;
     case PROSA_CLIENT_MESSAGE:
         take_message(guest, event);
         break;
     case PROSA_CLIENT_ACKED:
-        guest->reported_counter = event->acked_counter;
+        take_acked(guest, event);
         break;
     case PROSA_CLIENT_PONG:
         finish(guest, ERRAND_PING);
@@ -257,6 +413,9 @@ static void take(struct guest *guest, const struct prosa_client_event *event, ui
     case PROSA_CLIENT_REFUSED:
     case PROSA_CLIENT_ERROR:
         refuse(guest, &event->error);
+        break;
+    case PROSA_CLIENT_CONFLICT:
+        fail(guest, "error", "a CHECKPOINT contradicts what was shown");
         break;
     case PROSA_CLIENT_UNSHOWN:
         fail(guest, "error", prosa_status_text(event->status));
@@ -270,8 +429,7 @@ static void take(struct guest *guest, const struct prosa_client_event *event, ui
     case PROSA_CLIENT_LEFT:
     case PROSA_CLIENT_MEMBER:
     case PROSA_CLIENT_COVERED:
-    case PROSA_CLIENT_CONFLICT:
-        break; /* no guest leaves a room, or offers audit; who else is there does not matter */
+        break; /* no guest leaves a room; who else is there does not matter, and a good CHECKPOINT neither */
     }
 }
 
@@ -318,7 +476,8 @@ static void set_waits(struct guest *guest)
     const bool wants_out = !guest->is_broken && prosa_client_session_send_peek(&guest->session).size > 0;
     uint64_t deadline_ms = prosa_client_session_deadline_ms(&guest->session);
     if (guest->errand == ERRAND_SAY && guest->speech.due < guest->speech.left &&
-        guest->speech.next_ms < deadline_ms) {
+        guest->speech.next_ms < deadline_ms &&
+        prosa_client_session_room(&guest->session, room_name(guest)) != NULL) {
         deadline_ms = guest->speech.next_ms;
     }
     loop_set_interest(loop, &guest->source, (wants_in ? LOOP_READ : 0) | (wants_out ? LOOP_WRITE : 0));
@@ -376,18 +535,24 @@ static void greet(struct guest *guest)
     socklen_t size = sizeof problem;
     guest->is_connecting = false;
     if (getsockopt(guest->source.fd, SOL_SOCKET, SO_ERROR, &problem, &size) != 0 || problem != 0) {
+        if (guest->party->returns) {
+            go_away(guest);
+            return;
+        }
         fail(guest, "refused", strerror(problem));
         return;
     }
     pump(guest);
 }
 
-void guest_arrive(struct guest *guest)
+static void connect_to(struct guest *guest)
 {
     uint8_t nonce[PROSA_NONCE_SIZE];
-    begin(guest, ERRAND_ARRIVE, "");
-    guest->party->arriving++;
     const int fd = reach(guest->party, guest->number);
+    if (fd < 0 && guest->party->returns) {
+        wait_away(guest);
+        return;
+    }
     if (fd < 0) {
         fail(guest, "refused", strerror(-fd));
         return;
@@ -399,15 +564,27 @@ void guest_arrive(struct guest *guest)
         return;
     }
     guest->is_connecting = true;
-    guest->is_gone = false;
+    guest->is_gone = guest->is_broken = false;
     const int problem = loop_add(&guest->party->loop, &guest->source, fd, LOOP_WRITE);
     if (problem != 0) {
         fail(guest, "error", strerror(-problem));
     }
 }
 
+void guest_arrive(struct guest *guest)
+{
+    begin(guest, ERRAND_ARRIVE);
+    guest->party->arriving++;
+    connect_to(guest);
+}
+
 void guest_wake(struct guest *guest, unsigned ready)
 {
+    if (guest->is_away) {
+        close_down(guest);
+        connect_to(guest);
+        return;
+    }
     if (guest->is_connecting) {
         greet(guest);
         return;
@@ -419,41 +596,45 @@ void guest_wake(struct guest *guest, unsigned ready)
     pump(guest);
 }
 
-/* --- errands of those that are here --- */
+/* --- errands --- */
+
+/* Not on its way back. */
+static bool is_here(const struct guest *guest)
+{
+    return !guest->is_gone && !guest->is_connecting && prosa_client_session_ready(&guest->session);
+}
 
 void guest_join(struct guest *guest, const char *room)
 {
-    const struct prosa_client_join join = {.room = prosa_bytes_of_string(room),
-                                           .send_window = guest->party->send_window,
-                                           .recv_window = guest->party->recv_window};
-    begin(guest, ERRAND_JOIN, room);
-    if (prosa_client_session_join(&guest->session, &join) != PROSA_OK) {
-        fail(guest, "error",
-             "it cannot join: it is not READY, is there already, or the room has no such name");
-        return;
+    begin(guest, ERRAND_JOIN);
+    snprintf(guest->room, sizeof guest->room, "%s", room);
+    guest->kept = (struct kept){0};
+    if (is_here(guest)) {
+        join(guest);
+        pump(guest);
     }
-    pump(guest);
 }
 
 void guest_say(struct guest *guest, const char *room, const struct speech *speech)
 {
-    begin(guest, ERRAND_SAY, room);
-    const struct prosa_client_room *joined = prosa_client_session_room(&guest->session, room_name(guest));
-    uint64_t *sent_ns =
-        joined != NULL ? realloc(guest->speech.sent_ns, joined->granted_window * sizeof *sent_ns) : NULL;
-    if (sent_ns == NULL) {
-        fail(guest, "error", joined != NULL ? "no memory" : "it is not in that room");
+    begin(guest, ERRAND_SAY);
+    const uint32_t window = guest->party->send_window;
+    struct flight *flights = realloc(guest->speech.flights, window * sizeof *flights);
+    if (flights == NULL || !is_in(guest, room)) {
+        fail(guest, "error", flights == NULL ? "no memory" : "it is not in that room");
         return;
     }
     guest->speech = *speech;
-    guest->speech.sent_ns = sent_ns;
-    guest->speech.window = joined->granted_window;
-    pump(guest);
+    guest->speech.flights = flights;
+    guest->speech.window = window;
+    if (is_here(guest)) {
+        pump(guest);
+    }
 }
 
 void guest_ping(struct guest *guest)
 {
-    begin(guest, ERRAND_PING, "");
+    begin(guest, ERRAND_PING);
     if (prosa_client_session_ping(&guest->session, prosa_bytes("crowd", 5)) != PROSA_OK) {
         fail(guest, "error", "it cannot send a PING");
         return;
@@ -463,19 +644,18 @@ void guest_ping(struct guest *guest)
 
 void guest_see(struct guest *guest, const char *room, uint64_t room_seq)
 {
-    begin(guest, ERRAND_SEE, room);
-    const struct prosa_client_room *joined = prosa_client_session_room(&guest->session, room_name(guest));
+    begin(guest, ERRAND_SEE);
     guest->until_seq = room_seq;
-    if (joined == NULL) {
+    if (!is_in(guest, room)) {
         fail(guest, "error", "it is not in that room");
-    } else if (joined->seen_seq >= room_seq) {
+    } else if (guest->kept.seen_seq >= room_seq) {
         finish(guest, ERRAND_SEE);
     }
 }
 
 void guest_leave(struct guest *guest)
 {
-    begin(guest, ERRAND_LEAVE, "");
+    begin(guest, ERRAND_LEAVE);
     prosa_client_session_bye(&guest->session, guest->party->loop.now_ms);
     pump(guest);
 }

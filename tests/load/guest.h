@@ -2,13 +2,16 @@
 /*
  * guest: one of a crowd: a connection, its session, and the one errand that it is on. Many of them share a
  * loop, a tally of how long errands took, and a count of those that are not done.
- * It refuses to come back: a connection that ends without being told to ends the whole crowd, with a line
- * that says why. And it refuses to judge beyond what a client session does: order, credit and signatures.
+ * A connection that ends without being told to ends the whole crowd, with a line that says why; unless the
+ * party comes back: then each guest connects again, goes on where it was, sends again what was not accepted,
+ * and what it is told is held against what it knows and what the others were shown. It refuses to excuse
+ * anything but the loss of a connection.
  */
 #ifndef LOAD_GUEST_H
 #define LOAD_GUEST_H
 
 #include "loop.h"
+#include "shown.h"
 #include "tally.h"
 
 #include <prosa/client_session.h>
@@ -22,6 +25,9 @@
 /* Longest text of a message, in octets (field `text`). */
 #define GUEST_TEXT_MAX 4096u
 
+/* A PUBLISH of it. */
+#define PUBLISH_SIZE PROSA_MAX_FRAME_FLOOR
+
 enum { GUEST_SOURCE = 1 }; /* loop_source.kind */
 
 /* What all guests have in common. */
@@ -30,8 +36,10 @@ struct party {
     struct sockaddr_in server;
     struct prosa_bytes target; /* as the person typed it [ID-03] */
     uint32_t send_window, recv_window;
-    uint32_t sources; /* addresses 127.0.x.y that the guests come from; 0: the system's choice */
-    FILE *events;     /* gets a line for all that a guest is told, in the words of 13.4; or NULL */
+    uint32_t sources;   /* addresses 127.0.x.y that the guests come from; 0: the system's choice */
+    bool returns;       /* a guest that loses its connection comes back to the one room that it joined */
+    struct shown shown; /* what was shown where, when the party returns */
+    FILE *events;       /* gets a line for all that a guest is told, in the words of 13.4; or NULL */
     uint8_t server_key[PROSA_KEY_SIZE];
     bool has_server_key; /* of whoever met the server first; the others take no other */
     struct tally tally;  /* of the errands that are under way now */
@@ -42,15 +50,32 @@ struct party {
 
 enum errand { ERRAND_NONE, ERRAND_ARRIVE, ERRAND_JOIN, ERRAND_SAY, ERRAND_PING, ERRAND_SEE, ERRAND_LEAVE };
 
+/* One of its messages: sent, and not known to be over with. */
+struct flight {
+    uint64_t counter, sent_ns;
+    uint64_t room_seq; /* 0: not yet told */
+    size_t size;
+    uint8_t octets[PUBLISH_SIZE];
+};
+
 /* What one guest is to say: `left` messages of `size` octets, `burst` of them every `every_ms`, as far as
  * credit allows; every_ms 0: all, as fast as it allows. */
 struct speech {
     uint32_t left, burst, every_ms, size;
-    uint32_t due;      /* of `left`, those whose time has come */
-    uint64_t next_ms;  /* when the next burst is due */
-    uint64_t unseen;   /* sent, and not come back yet */
-    uint64_t *sent_ns; /* when, by counter modulo `window` */
+    uint32_t due;           /* of `left`, those whose time has come */
+    uint64_t next_ms;       /* when the next burst is due */
+    uint64_t unseen;        /* sent, and not come back yet */
+    struct flight *flights; /* by counter modulo `window` */
     uint32_t window;
+};
+
+/* What a guest knows of its room over all of its connections. */
+struct kept {
+    bool was_joined, has_chain;
+    uint8_t epoch[PROSA_EPOCH_SIZE];
+    uint8_t chain[PROSA_HASH_SIZE]; /* h_seen_seq */
+    uint64_t seen_seq;
+    uint64_t composed_counter, shown_counter, acked_counter; /* of its own messages */
 };
 
 struct guest {
@@ -62,11 +87,13 @@ struct guest {
     struct prosa_client_session session;
     enum errand errand;
     uint64_t began_ns;
-    char room[GUEST_ROOM_SIZE]; /* of the errand */
+    char room[GUEST_ROOM_SIZE]; /* that it joined last; empty: none */
     uint64_t until_seq;         /* ERRAND_SEE */
     struct speech speech;
+    struct kept kept;
     uint64_t reported_counter; /* of the last `acked` line */
     bool is_connecting, is_broken, is_gone;
+    bool is_away; /* and comes back when its deadline passes */
 };
 
 /* `seed`: of the key. Nothing is connected yet. */
@@ -78,6 +105,7 @@ void guest_fini(struct guest *guest);
  * given another one before is the caller's mistake. */
 void guest_arrive(struct guest *guest);
 void guest_join(struct guest *guest, const char *room);
+/* In the room that it joined last. */
 void guest_say(struct guest *guest, const char *room, const struct speech *speech);
 void guest_ping(struct guest *guest);
 void guest_see(struct guest *guest, const char *room, uint64_t room_seq); /* or a later one */

@@ -16,13 +16,14 @@ from prosa_conformance.codec import Frame
 from prosa_conformance.registry import CONSTANTS
 from stage import AUDIT
 
-QUERY = "SELECT name, room_seq, octets FROM entries JOIN rooms USING (room) WHERE retired = 0 ORDER BY room, room_seq"
+QUERY = """SELECT name, room_seq, octets FROM entries JOIN rooms USING (room)
+    WHERE retired = 0 AND (name = :only OR :only IS NULL) ORDER BY room, room_seq"""
 
 
-def read_log(folder: Path) -> Order:
-    """Every entry of every named room that is kept."""
+def read_log(folder: Path, only: str | None = None) -> Order:
+    """Every entry of every named room that is kept, or of one of them."""
     order: Order = {}
-    for room, seq, deliver in _entries(folder):
+    for room, seq, deliver in _entries(folder, only):
         assert deliver.number("room_seq") == seq, f"{room} {seq} has the octets of another place"
         assert crypto.verify_message(deliver), f"{room} {seq} does not verify"
         order.setdefault(room, {})[seq] = Entry(
@@ -36,9 +37,9 @@ def read_log(folder: Path) -> Order:
     return order
 
 
-def _entries(folder: Path) -> Iterator[tuple[str, int, Frame]]:
+def _entries(folder: Path, only: str | None) -> Iterator[tuple[str, int, Frame]]:
     with closing(sqlite3.connect(f"file:{folder / 'log.db'}?mode=ro", uri=True)) as file:
-        for room, seq, octets in file.execute(QUERY):
+        for room, seq, octets in file.execute(QUERY, {"only": only}):
             verdict = codec.decode(octets, "server", CONSTANTS["max_frame_ceiling"])
             assert isinstance(verdict, codec.Decoded), f"{room} {seq}: {verdict}"
             yield room, seq, verdict.frame

@@ -63,3 +63,4 @@ class Scene:
             for task in self._tasks:
                 if task.done() and not task.cancelled():
                     task.result()
+            self._tasks = [task for task in self._tasks if not task.done()]

@@ -7,16 +7,12 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from client import Client
+from company import ROOMS, Company
 from log import audit, read_log
-from member import Member
 from prosa_conformance.client_history import faults
-from prosa_conformance.places import Ports
 from scene import Scene
-from server import Server
-from stage import CLIENT, IS_REFERENCE, SERVER, Figures, sized
+from stage import IS_REFERENCE, Figures, sized
 
-ROOMS = ("hall", "attic", "cellar")
 TIMERS = "linger_ms=300"
 EVENTS_OF_A_TEXT = 8  # about so many: it is said, shown to all in the room, acknowledged
 
@@ -57,38 +53,11 @@ def rounds(rng: random.Random, size: Size) -> Iterator[Round]:
         )
 
 
-class Chaos:
+class Chaos(Company):
     def __init__(self, scene: Scene, size: Size) -> None:
-        self.scene = scene
+        super().__init__(scene, size.clients, size.members, TIMERS)
         self.size = size
-        self.server = Server(scene, SERVER, Ports(scene.seed).take(), TIMERS)
-        self.clients = [
-            Client(scene, CLIENT, f"client-{number}", ROOMS[number % len(ROOMS)], self.server)
-            for number in range(size.clients)
-        ]
-        self.members = [Member(scene, f"member-{number}", ROOMS) for number in range(size.members)]
-        self.said = 0
         self.kills = self.server_kills = self.cuts = 0
-        scene.cast += [self.server, *self.clients]
-
-    async def begin(self) -> None:
-        await self.server.start()
-        await self.server.ready()
-        for client in self.clients:
-            self.scene.spawn(client.live())
-        for member in self.members:
-            self.scene.spawn(member.live(self.server))
-        await self.scene.until(self.all_joined, "all to join")
-
-    def all_joined(self) -> bool:
-        return all(life.is_joined for life in self.clients) and all(life.is_joined() for life in self.members)
-
-    def say(self, speaker: int, room: str) -> None:
-        self.said += 1
-        if speaker < self.size.clients:
-            self.clients[speaker].say(f"text {self.said}")
-        else:
-            self.members[speaker - self.size.clients].say(room, f"text {self.said}")
 
     async def strike(self, plan: Round) -> None:
         """Speeches, and a blow in the middle of them."""
@@ -101,8 +70,7 @@ class Chaos:
             self.cuts += 1
             self.members[plan.cut - self.size.clients].cut()
         if plan.victim is None:
-            await self.server.kill()
-            await self.server.start()
+            await self.restart()
             self.server_kills += 1
             self.kills += 1
         else:
@@ -111,22 +79,6 @@ class Chaos:
     def is_time(self, events: int) -> bool:
         history = self.scene.history
         return history.count >= events or not any(history.unseen.values())
-
-    async def come_to_rest(self) -> None:
-        """Everybody is there, says a last text everywhere, and has seen all."""
-        await self.scene.until(lambda: self.server.up.is_set() and self.all_joined(), "all to come back")
-        for number in range(self.size.clients + self.size.members):
-            for room in ROOMS[: 1 if number < self.size.clients else None]:
-                self.say(number, room)
-        await self.scene.until(self.scene.history.is_at_rest, "all to catch up")
-
-    async def leave(self) -> None:
-        for life in (*self.clients, *self.members):
-            life.leave()
-        await self.scene.until(lambda: all(client.exit_code is not None for client in self.clients), "all to exit")
-        await self.scene.until(lambda: not any(member.connections for member in self.members), "all to leave")
-        assert {client.exit_code for client in self.clients} <= {0}
-        assert await self.server.stop() == 0, self.server.last_words()
 
 
 def test_what_was_acknowledged_outlives_every_kill(play: Callable[..., None], figures: Figures) -> None:
@@ -142,6 +94,7 @@ def test_what_was_acknowledged_outlives_every_kill(play: Callable[..., None], fi
         heads = scene.history.heads()
         assert heads.keys() == set(ROOMS)
         await chaos.leave()
+        await chaos.end()
         assert faults(scene.history, read_log(chaos.server.data) if IS_REFERENCE else None) == []
         if IS_REFERENCE:
             audit(chaos.server.data)
