@@ -8,7 +8,8 @@
 
 What has been done stands in build/nightly: NAME.json how it ended, NAME.log all that it said. A night in which
 all went well is over: the next start begins a new one. A new step is one line of STEPS.
-Exit: 0 all is well, 1 a step failed, 2 wrong words.
+A step that this machine cannot do is told as skipped.
+Exit: 0 all is well or skipped, 1 a step failed, 2 wrong words.
 """
 
 from __future__ import annotations
@@ -37,11 +38,12 @@ BUILT = str(ROOT / "build" / "default" / "tests")
 CODEC = str(ROOT / "build" / "default" / "bin" / "prosa-codec")
 LAST_LINES = 5
 FUZZ_S = "3600"  # of the processor, for each target
+WELL, SKIPPED = 0, 77  # exit codes; 77: this machine has not what the step needs, and its last lines say what
 
 
 @dataclass(frozen=True)
 class Step:
-    """A command, run in the tree's folder; exit code 0 is well."""
+    """A command, run in the tree's folder; exit code 0 is well, 77 skipped."""
 
     name: str
     command: Sequence[str]
@@ -61,6 +63,14 @@ class Done:
     code: int
     seconds: float
     last: list[str]
+
+    @property
+    def is_over(self) -> bool:
+        return self.code in (WELL, SKIPPED)
+
+    @property
+    def words(self) -> str:
+        return {WELL: "well", SKIPPED: "skipped"}.get(self.code, f"failed ({self.code})")
 
 
 STEPS = (
@@ -126,15 +136,15 @@ def forget(folder: Path, steps: Sequence[Step]) -> None:
 
 
 def night(steps: Sequence[Step], folder: Path) -> int:
-    """Every step that has not been done well yet, and then the table."""
+    """Every step that is not over yet, and then the table."""
     folder.mkdir(parents=True, exist_ok=True)
     before = [done(folder, step) for step in steps]
-    if all(one is not None and one.code == 0 for one in before):
+    if all(one is not None and one.is_over for one in before):
         forget(folder, steps)
     for step in steps:
         was = done(folder, step)
-        if was is not None and was.code == 0:
-            print(f"{step.name}: done before", flush=True)
+        if was is not None and was.is_over:
+            print(f"{step.name}: {was.words} before", flush=True)
             continue
         print(f"{step.name}: {' '.join(step.command)}", flush=True)
         for line in do(folder, step).last:
@@ -146,9 +156,8 @@ def summary(steps: Sequence[Step], folder: Path) -> int:
     print(f"\n{'step':16} {'end':12} {'seconds':>10}")
     ends = [(step.name, done(folder, step)) for step in steps]
     for name, end in ends:
-        words = "not done" if end is None else "well" if end.code == 0 else f"failed ({end.code})"
-        print(f"{name:16} {words:12} {end.seconds if end else 0:10.1f}")
-    return 0 if all(end is not None and end.code == 0 for _, end in ends) else 1
+        print(f"{name:16} {end.words if end else 'not done':12} {end.seconds if end else 0:10.1f}")
+    return 0 if all(end is not None and end.is_over for _, end in ends) else 1
 
 
 def main(argv: Sequence[str], steps: Sequence[Step] = STEPS, folder: Path = ROOT / "build" / "nightly") -> int:

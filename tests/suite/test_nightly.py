@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -48,6 +49,18 @@ def test_a_second_start_does_only_what_was_not_done_well(tmp_path: Path, capsys:
     assert lines(trace) == ["good", "bad", "after", "bad"], "only the failed one ran again"
     assert nightly.night(steps, tmp_path / "state") == 0, "a new night"
     assert lines(trace)[4:] == ["good", "bad", "after"], "a night that went well is over"
+
+
+def test_a_skipped_step_is_told_and_no_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace = tmp_path / "trace"
+    steps = [step("good", f"echo good >> {trace}"), step("without", "echo no engine answers here; exit 77")]
+    assert nightly.night(steps, tmp_path / "state") == 0
+    said = capsys.readouterr().out
+    assert "no engine answers here" in said, said
+    assert re.search(r"^without +skipped ", said, re.MULTILINE), said
+    assert re.search(r"^good +well ", said, re.MULTILINE), said
+    nightly.night(steps, tmp_path / "state")
+    assert lines(trace) == ["good", "good"], "a night with a skipped step is over, too"
 
 
 def test_anew_forgets(tmp_path: Path) -> None:
