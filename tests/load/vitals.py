@@ -16,13 +16,16 @@ from server import Server
 # ss(8): octets that the kernel has allocated for what is received, sent, forwarded, queued and set aside.
 SOCKET = re.compile(r"skmem:\(r(\d+),rb\d+,t(\d+),tb\d+,f(\d+),w(\d+),o(\d+)")
 
+PRUNED_AT_ONCE = 524_288  # octets: a log has up to so many more than it must keep, and trembles by as much
+
 # How much each may grow over the plateau of one life of a server; `rss` is the goal "memory: flat over an hour".
 BOUNDS = {
     "descriptors": Bound(0, 2),
     "threads": Bound(0, 0),
     "kernel": Bound(0.5, 262_144),
-    "file_per_entry": Bound(0.05, 0),
+    "file": Bound(0.05, PRUNED_AT_ONCE),
     "wal": Bound(0.05, 262_144),
+    "used": Bound(0.05, PRUNED_AT_ONCE),
 }
 RSS_LEAST = 262_144  # octets: what the allocator's rounding may come to
 
@@ -37,11 +40,12 @@ class Vitals:
     kernel: int  # of its sockets
     file: int  # log.db
     wal: int  # log.db-wal
+    used: int  # of the log, wherever it lies, without what is free
     entries: int  # that the log keeps
 
     @property
-    def file_per_entry(self) -> float:
-        return self.file / max(1, self.entries)
+    def octets_per_entry(self) -> float:
+        return self.used / max(1, self.entries)
 
 
 def read(server: Server) -> Vitals:
@@ -53,7 +57,7 @@ def read(server: Server) -> Vitals:
         kernel_octets(server),
         (server.data / "log.db").stat().st_size,
         (server.data / "log.db-wal").stat().st_size,
-        kept(server.data),
+        *log_size(server.data),
     )
 
 
@@ -63,7 +67,17 @@ def kernel_octets(server: Server) -> int:
     return sum(int(octets) for socket in SOCKET.finditer(text) for octets in socket.groups())
 
 
-def kept(folder: Path) -> int:
+def log_size(folder: Path) -> tuple[int, int]:
+    """Octets in use, and entries, at one moment."""
     with closing(sqlite3.connect(f"file:{folder / 'log.db'}?mode=ro", uri=True)) as file:
-        count: int = file.execute("SELECT count(*) FROM entries").fetchone()[0]
-    return count
+        file.execute("BEGIN")
+        pages, free, octets, entries = (
+            file.execute(words).fetchone()[0]
+            for words in (
+                "PRAGMA page_count",
+                "PRAGMA freelist_count",
+                "PRAGMA page_size",
+                "SELECT count(*) FROM entries",
+            )
+        )
+    return (pages - free) * octets, entries
