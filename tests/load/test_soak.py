@@ -139,7 +139,8 @@ async def capacity(scene: Scene, posts: int) -> float:
     server = Server(beside, command(), Ports(scene.seed + 1).take(), TIMERS)
     beside.cast.append(server)
     words = [LOAD, "--server", f"{server.host}:{server.port}", "--readers", str(SPEAKERS + LURKERS)]
-    words += ["--writers", str(SPEAKERS), "--posts", str(posts // SPEAKERS), "--body", str(OCTETS), "stream"]
+    words += ["--writers", str(SPEAKERS), "--posts", str(posts // SPEAKERS), "--body", str(OCTETS)]
+    words += ["--patience", "600", "stream"]
     try:
         await server.start()
         await server.ready()

@@ -55,8 +55,8 @@ def read(server: Server) -> Vitals:
         sum(1 for _ in (of_process / "fd").iterdir()),
         sum(1 for _ in (of_process / "task").iterdir()),
         kernel_octets(server),
-        (server.data / "log.db").stat().st_size,
-        (server.data / "log.db-wal").stat().st_size,
+        size_of(server.data / "log.db"),
+        size_of(server.data / "log.db-wal"),
         *log_size(server.data),
     )
 
@@ -67,8 +67,15 @@ def kernel_octets(server: Server) -> int:
     return sum(int(octets) for socket in SOCKET.finditer(text) for octets in socket.groups())
 
 
+def size_of(path: Path) -> int:
+    """0 where a server has no such file."""
+    return path.stat().st_size if path.exists() else 0
+
+
 def log_size(folder: Path) -> tuple[int, int]:
-    """Octets in use, and entries, at one moment."""
+    """Octets in use, and entries, at one moment; of the reference's log."""
+    if not (folder / "log.db").exists():
+        return 0, 0
     with closing(sqlite3.connect(f"file:{folder / 'log.db'}?mode=ro", uri=True)) as file:
         file.execute("BEGIN")
         pages, free, octets, entries = (
