@@ -619,9 +619,13 @@ void guest_say(struct guest *guest, const char *room, const struct speech *speec
 {
     begin(guest, ERRAND_SAY);
     const uint32_t window = guest->party->send_window;
+    if (!is_in(guest, room)) {
+        fail(guest, "error", "it is not in that room");
+        return;
+    }
     struct flight *flights = realloc(guest->speech.flights, window * sizeof *flights);
-    if (flights == NULL || !is_in(guest, room)) {
-        fail(guest, "error", flights == NULL ? "no memory" : "it is not in that room");
+    if (flights == NULL) {
+        fail(guest, "error", "no memory");
         return;
     }
     guest->speech = *speech;
