@@ -205,12 +205,14 @@ static void admit(struct hub *hub, const struct newcomer *newcomer)
     struct conn *evicted = NULL;
     const char *refusal = strangers_judge(hub, newcomer, &evicted);
     if (refusal != NULL) {
-        log_event(LOG_LEVEL_WARN, refusal, "address=%s", endpoint_format(&newcomer->from, address));
+        log_flood(LOG_LEVEL_WARN, refusal, "address=%s", endpoint_format(&newcomer->from, address));
+        hub->stats.refused_connections++;
         close(newcomer->fd);
         return;
     }
     if (evicted != NULL) {
-        log_event(LOG_LEVEL_WARN, "stranger-evicted", "address=%s", endpoint_format(&evicted->from, address));
+        log_flood(LOG_LEVEL_WARN, "stranger-evicted", "address=%s", endpoint_format(&evicted->from, address));
+        hub->stats.evicted_connections++;
         part(hub, evicted, false);
     }
     struct conn *conn = conn_new(hub->loop, hub->client_kind, newcomer, &hub->terms->config);

@@ -64,6 +64,10 @@ static void put_people(struct figures *page, const struct stats *stats)
     gauge(page, "prosa_rooms", stats->rooms, "Rooms in memory: with members, or with something on its way.");
     counter(page, "prosa_connections_accepted_total", stats->accepted_connections,
             "Connections taken in so far.");
+    counter(page, "prosa_connections_refused_total", stats->refused_connections,
+            "Connections closed at once, for want of a place for strangers.");
+    counter(page, "prosa_connections_evicted_total", stats->evicted_connections,
+            "Strangers who had said nothing, closed to give their place to another.");
     counter(page, "prosa_sessions_opened_total", stats->sessions, "Clients that authenticated so far.");
 }
 

@@ -19,6 +19,7 @@ struct stats {
     size_t committing; /* records that wait for the log */
     /* So far. */
     uint64_t accepted_connections;
+    uint64_t refused_connections, evicted_connections; /* strangers, for want of a place [LIM-04] [LIM-05] */
     uint64_t sessions;
     uint64_t accepted;                   /* messages committed, the server's own not counted */
     uint64_t refused[PROSA_CODES_COUNT]; /* fatal ERRORs and BYEs by the row of prosa_registry_codes */

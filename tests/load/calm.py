@@ -36,11 +36,11 @@ async def calm_pair(scene: Scene, server: Server) -> Crowd:
     return calm
 
 
-async def talk(calm: Crowd, is_over: Callable[[], bool]) -> list[Done]:
+async def talk(calm: Crowd, is_over: Callable[[], bool], octets: int = OCTETS) -> list[Done]:
     """Turn after turn, at least five, until it is over."""
     turns: list[Done] = []
     while len(turns) < 5 or not is_over():
-        turns.append(await calm.do(f"say hall 0 {CALM} {TURN} {BURST} {EVERY_MS} {OCTETS}"))
+        turns.append(await calm.do(f"say hall 0 {CALM} {TURN} {BURST} {EVERY_MS} {octets}"))
     return turns
 
 

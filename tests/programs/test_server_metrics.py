@@ -141,7 +141,8 @@ def test_every_metric_has_a_help_a_type_and_a_name_by_the_conventions(scraped: S
         assert name.endswith("_total") == (metric.type == "counter")
     assert set(metrics) == {
         "prosa_build_info", "process_start_time_seconds", "prosa_connections", "prosa_sessions", "prosa_rooms",
-        "prosa_connections_accepted_total", "prosa_sessions_opened_total", "prosa_messages_accepted_total",
+        "prosa_connections_accepted_total", "prosa_connections_refused_total", "prosa_connections_evicted_total",
+        "prosa_sessions_opened_total", "prosa_messages_accepted_total",
         "prosa_undecided_octets", "prosa_queue_depth", "prosa_verified_total", "prosa_verify_seconds_total",
         "prosa_commits_total", "prosa_commit_failures_total", "prosa_octets_total", "prosa_refused_total",
     }  # fmt: skip

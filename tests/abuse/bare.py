@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""A peer on a plain socket, which says what it is told to, right or wrong, and checks nothing but who it speaks to.
+
+Its calls wait: it belongs on a thread beside the play. Each wait has one deadline.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+
+from mob import name_of, reset
+from prosa_conformance import codec, crypto
+from prosa_conformance.codec import Frame
+from prosa_conformance.registry import CONSTANTS, FEATURES
+from server import Server
+from stage import TIME_SCALE
+
+DEADLINE_S = 60 * TIME_SCALE
+READ_SIZE = 65536
+
+
+def make_join(room: str, recv_window: int = 64) -> Frame:
+    return codec.frame("JOIN", room=room, send_window=64, recv_window=recv_window)
+
+
+class Bare:
+    """One connection; `greet`, `enter` and `join` go on from one to the next."""
+
+    def __init__(self, server: Server, nick: str, source: str = "", receive_buffer: int = 0) -> None:
+        self.nick = nick
+        self.seed = crypto.sha256(f"{server.scene.seed} {nick}".encode())
+        self.key = crypto.public_key(self.seed)
+        self.sock = socket.socket()
+        self.sock.settimeout(DEADLINE_S)
+        if receive_buffer:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source:
+            self.sock.bind((source, 0))
+        self.sock.connect((server.host, server.port))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._target = f"{server.host}:{server.port}"
+        self._buffer = b""
+        self.rooms: dict[str, bytes] = {}  # their ids, of those that it has joined
+
+    def send(self, frame: Frame) -> None:
+        self.sock.sendall(codec.encode(frame))
+
+    def frame(self) -> Frame | None:
+        """The next one; None at the end of the stream."""
+        while True:
+            verdict = codec.decode(self._buffer, "server", CONSTANTS["max_frame_ceiling"])
+            assert not isinstance(verdict, codec.Rejected), verdict
+            if not isinstance(verdict, codec.Partial):
+                self._buffer = self._buffer[verdict.consumed :]
+            if isinstance(verdict, codec.Decoded):
+                return verdict.frame
+            if isinstance(verdict, codec.Partial):
+                octets = self.sock.recv(READ_SIZE)
+                if not octets:
+                    return None
+                self._buffer += octets
+
+    def gulp(self, at_once: int) -> int:
+        """Take so many octets at most, and look at none of them; how many there were, 0 at the end."""
+        try:
+            octets = self.sock.recv(at_once)
+        except ConnectionError:
+            return 0
+        self._buffer += octets
+        return len(octets)
+
+    def expect(self, *names: str) -> Frame:
+        """The next frame of these; an ERROR or BYE, or the end, is none of them unless it is named."""
+        while True:
+            frame = self.frame()
+            if frame is None:
+                raise EOFError(f"{self.nick}: the end of the stream where {names} was due")
+            if frame.name in names:
+                return frame
+            assert frame.name not in ("ERROR", "BYE"), f"{self.nick}: {name_of(frame)} where {names} was due"
+
+    def last_words(self) -> str:
+        """Reads to the end; the ERROR or BYE that it was ended with, or how without one."""
+        words = ""
+        deadline = time.monotonic() + DEADLINE_S
+        try:
+            while (frame := self.frame()) is not None:
+                words = name_of(frame) if frame.name in ("ERROR", "BYE") else words
+                assert time.monotonic() < deadline, f"{self.nick} is still there"
+        except ConnectionError:
+            words = words or "reset"
+        self.sock.close()
+        return words or "eof"
+
+    def greet(self) -> Frame:
+        """HELLO; the CHALLENGE, or an ERROR in its place."""
+        self._hello = codec.encode(
+            codec.frame(
+                "HELLO",
+                versions=(1,),
+                nonce=secrets.token_bytes(32),
+                client_key=self.key,
+                features=FEATURES["liveness"],
+                target=self._target,
+            )
+        )
+        self.sock.sendall(self._hello)
+        return self.expect("CHALLENGE", "ERROR")
+
+    def enter(self) -> Frame:
+        """The whole handshake; the WELCOME, or an ERROR in its place."""
+        challenge = self.greet()
+        if challenge.name == "ERROR":
+            return challenge
+        self.server_key = challenge.need("server_key")
+        auth = codec.frame("AUTH", nick=self.nick)
+        self.send(crypto.sign_auth(self.seed, self._hello, codec.encode(challenge), auth))
+        return self.expect("WELCOME", "ERROR")
+
+    def comes_in(self) -> bool:
+        """False: there was no place, or not in time."""
+        try:
+            return self.enter().name == "WELCOME"
+        except (ConnectionError, EOFError):
+            return False
+
+    def join(self, room: str, recv_window: int = 64) -> Frame:
+        """JOINED, or an ERROR in its place."""
+        self.send(make_join(room, recv_window))
+        return self.take_joined()
+
+    def take_joined(self) -> Frame:
+        """The same, of a JOIN that was sent before."""
+        answer = self.expect("JOINED", "ERROR")
+        if answer.name == "JOINED":
+            self.rooms[str(answer.value("room"))] = answer.need("room_id")
+        return answer
+
+    def make_publish(self, room_id: bytes, counter: int, text: str = "x") -> Frame:
+        publish = codec.frame(
+            "PUBLISH",
+            nick=self.nick,
+            room_id=room_id,
+            author_key=self.key,
+            counter=counter,
+            sent_at=time.time_ns() // 1_000_000,
+            text=text,
+        )
+        return crypto.sign_message(self.seed, publish)
+
+    def barrier(self) -> None:
+        """Everything said before has had its outcome [LIVE-02]."""
+        opaque = secrets.token_bytes(8)
+        self.send(codec.frame("PING", opaque=opaque))
+        while self.expect("PONG").need("opaque") != opaque:
+            pass
+
+    def reset(self) -> None:
+        reset(self.sock)
+
+    def close(self) -> None:
+        self.sock.close()
