@@ -3,6 +3,7 @@
 #include "clients.h"
 #include "clock.h"
 #include "datafolder.h"
+#include "descriptors.h"
 #include "files.h"
 #include "keyfile.h"
 #include "log.h"
@@ -350,6 +351,7 @@ int main(int argc, char **argv)
     reload_init(&server.reload, argc, argv, &server.settings);
     server.linger_ms = server.settings.limits.linger_ms;
     log_init(server.settings.log_level);
+    descriptors_share(&server.settings);
     if (prosa_sign_init() != PROSA_OK) {
         return fail(EXIT_FAILED, "the installed libsodium accepts what PROSA/1 refuses (KEY-07)");
     }

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "strangers.h"
 
-/* Places, and those of one address when more than half of them are taken. */
-#define STRANGERS_MAX    64u
+/* Places of one address when more than half of them are taken. */
 #define STRANGERS_OF_ONE 8u
+
+static size_t places(const struct hub *hub)
+{
+    return hub->settings->max_strangers > 0 ? hub->settings->max_strangers : STRANGERS_MAX;
+}
 
 static bool is_exempt(const struct hub *hub, const struct endpoint *from)
 {
@@ -18,7 +22,7 @@ static bool is_exempt(const struct hub *hub, const struct endpoint *from)
 static bool is_crowd(const struct hub *hub, const struct newcomer *newcomer)
 {
     size_t count = 0;
-    if (hub->settings->level < 4 || 2 * hub->stats.strangers < STRANGERS_MAX) {
+    if (hub->settings->level < 4 || 2 * hub->stats.strangers < places(hub)) {
         return false;
     }
     LIST_EACH(at, &hub->strangers)
@@ -48,7 +52,7 @@ const char *strangers_judge(const struct hub *hub, const struct newcomer *newcom
     if (is_crowd(hub, newcomer)) {
         return "too-many-of-one-address";
     }
-    if (hub->stats.strangers < STRANGERS_MAX) {
+    if (hub->stats.strangers < places(hub)) {
         return NULL;
     }
     *evicted = find_silent(hub);

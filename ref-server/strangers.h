@@ -9,6 +9,9 @@
 
 #include "hub.h"
 
+/* Places at most [LIM-04]. */
+#define STRANGERS_MAX 64u
+
 /* NULL: the newcomer may stay, after *evicted has gone if that is set. Or else a word for the log that tells
  * why it may not. */
 PROSA_NODISCARD const char *strangers_judge(const struct hub *hub, const struct newcomer *newcomer,
