@@ -378,7 +378,7 @@ static void turn(struct hub *hub, struct conn *conn)
         }
         const size_t sent = conn_send(conn, hub->pages, hub->loop->now_ms);
         hub->stats.octets_out += sent;
-        goes_on = sent > 0 && !conn->blocked;
+        goes_on = (sent > 0 && !conn->blocked) || conn_give_up(conn, hub->loop->now_ms);
         if (!goes_on && !has_ticked) {
             goes_on = has_ticked = ticks(hub, conn);
         }

@@ -204,12 +204,28 @@ void conn_shut(struct conn *conn)
     }
 }
 
-void conn_rest(struct conn *conn, struct loop *loop)
+static void look_for_space(struct conn *conn)
 {
     uint8_t *at;
     if (conn->thirsty && !conn->eof) {
         conn->thirsty = prosa_server_session_recv_space(&conn->session, &at) == 0;
     }
+}
+
+bool conn_give_up(struct conn *conn, uint64_t now_ms)
+{
+    look_for_space(conn);
+    if (!conn->failed || !conn->thirsty || conn->eof) {
+        return false;
+    }
+    conn->eof = true;
+    prosa_server_session_recv_reset(&conn->session, now_ms);
+    return true;
+}
+
+void conn_rest(struct conn *conn, struct loop *loop)
+{
+    look_for_space(conn);
     const unsigned reads = conn->eof || conn->thirsty ? 0 : LOOP_READ;
     const unsigned writes = conn->blocked && !conn->failed ? LOOP_WRITE : 0;
     loop_set_interest(loop, &conn->source, reads | writes);

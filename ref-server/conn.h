@@ -71,6 +71,9 @@ PROSA_NODISCARD struct verify_task *conn_task(struct conn *conn, const struct pr
 void conn_drop_tasks(struct conn *conn, struct verifier *verifier);
 /* There are none. */
 void conn_drop_lane(struct conn *conn, struct verifier *verifier);
+/* Whoever takes nothing any more while the session wants to read nothing is gone: waiting would not show it.
+ * True: the session has just been told. */
+PROSA_NODISCARD bool conn_give_up(struct conn *conn, uint64_t now_ms);
 
 /* The event SHUT. */
 void conn_shut(struct conn *conn);
