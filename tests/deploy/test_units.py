@@ -21,7 +21,11 @@ pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason=
 
 def analyze(*words: str | Path) -> str:
     done = subprocess.run(
-        ["systemd-analyze", *map(str, words)], capture_output=True, text=True, timeout=DEADLINE_S, check=False,
+        ["systemd-analyze", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
         env={**os.environ, "LC_ALL": "C.UTF-8"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -43,7 +47,11 @@ def units(tmp_path: Path) -> list[Path]:
 
 def test_no_fault(units: list[Path]) -> None:
     assert [unit.name for unit in units] == [
-        "prosa-console.socket", "prosa-ddns.service", "prosa-ddns.timer", "prosa-server.service", "prosa-server.socket"
+        "prosa-console.socket",
+        "prosa-ddns.service",
+        "prosa-ddns.timer",
+        "prosa-server.service",
+        "prosa-server.socket",
     ]
     assert analyze("verify", "--man=no", *units) == ""
 
