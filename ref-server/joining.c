@@ -223,6 +223,9 @@ static void leave(struct hub *hub, struct conn *conn, struct member *member)
 {
     struct room *room = member->room;
     const bool was_counted = room->roster.counted;
+    if (conn->journaled == 0) { /* or else its messages have to find their author */
+        room_forget_author(room, member->key);
+    }
     struct member **link = &conn->members;
     while (*link != member) {
         link = &(*link)->next_of_owner;

@@ -110,6 +110,18 @@ struct room_author *room_author(struct room *room, const uint8_t key[static PROS
     return author;
 }
 
+void room_forget_author(struct room *room, const uint8_t key[static PROSA_KEY_SIZE])
+{
+    struct room_author wanted;
+    memcpy(wanted.key, key, PROSA_KEY_SIZE);
+    struct room_author *const *found = tfind(&wanted, &room->authors, compare_authors);
+    struct room_author *author = found != NULL ? *found : NULL;
+    if (author != NULL && (author->counter == 0 || room->durable)) {
+        tdelete(author, &room->authors, compare_authors);
+        free_author(author);
+    }
+}
+
 void room_author_restore(struct room_author *author, uint64_t counter, uint64_t room_seq)
 {
     author->counter = author->committed_counter = counter;

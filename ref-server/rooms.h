@@ -90,8 +90,12 @@ struct room_state {
 void room_restore(struct room *room, const struct room_state *state);
 
 /* The author of this key, made at need with nothing written; NULL: no memory. It lives as long as the
- * room. */
+ * room, or until it is forgotten. */
 PROSA_NODISCARD struct room_author *room_author(struct room *room, const uint8_t key[static PROSA_KEY_SIZE]);
+
+/* The author has left, and nothing of it is on its way: it goes, unless the room alone knows what it wrote.
+ */
+void room_forget_author(struct room *room, const uint8_t key[static PROSA_KEY_SIZE]);
 
 /* What a store knows of an author that room_author() has just made. */
 void room_author_restore(struct room_author *author, uint64_t counter, uint64_t room_seq);

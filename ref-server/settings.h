@@ -41,7 +41,7 @@ struct settings {
     uint64_t keep_ms;                /* age up to which they are kept; 0: for ever */
     const char *rooms;               /* the fixed list of rooms, with commas between; NULL: any [MSG-29] */
     size_t max_clients;              /* sessions at once; 0: any number [AUTH-07] */
-    size_t max_strangers;            /* connections that are not READY [LIM-04]; 0: as many as the text allows */
+    size_t max_strangers;            /* connections that are not READY; 0: as many as [LIM-04] allows */
     size_t verifiers;                /* threads; 0: one a processor */
     const char *exempt;              /* addresses, with commas between, that LIM-05 is not about; or NULL */
     char metrics_host[HOST_SIZE];    /* where metrics are asked for; empty: nowhere */

@@ -7,17 +7,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from bare import Bare
+from bare import Bare, make_join
 from calm import calm_pair, latency, part_calmly, said, talk
 from crowd import Done
 from eyes import Eyes, serve_watched
 from member import Member
 from mob import HELLO, Habit, Mob, source_of
+from prosa_conformance import codec
 from scene import Scene
+from server import Server
 from stage import Figures, raise_descriptors, sized
 
 ROUNDS: int = sized(3, 10)
 STRANGERS: int = sized(200, 2_000)  # of each habit in a round
+ROOMS = 100
+FIRST_LOOKERS = 40  # who fill the bounded list of events of each room [MEM-04]
+LOOKERS: int = sized(40, 400)
 MEMBERS: int = sized(30, 200)  # in a round, the same in each
 SECONDS: int = sized(120, 600)
 
@@ -108,5 +113,50 @@ def test_storms_leave_nothing_behind(play: Callable[..., None], figures: Figures
             private_before=private,
             cpu_ms=cpu_ms,
         )
+
+    play(story, SECONDS)
+
+
+def hold_rooms(server: Server) -> Bare:
+    """Somebody is in each of many rooms, so that they stay."""
+    holder = Bare(server, "holder")
+    assert holder.enter().name == "WELCOME"
+    for number in range(ROOMS):
+        assert holder.join(f"room-{number}").name == "JOINED"
+    return holder
+
+
+def look_around(server: Server, holder: Bare, nick: str) -> None:
+    """Into each room, and out again."""
+    looker = Bare(server, nick)
+    assert looker.enter().name == "WELCOME"
+    for room in holder.rooms:
+        looker.send(make_join(room))
+        looker.send(codec.frame("LEAVE", room_id=holder.rooms[room]))
+    for _ in holder.rooms:
+        assert looker.take_joined().name == "JOINED"
+    looker.barrier()
+    looker.close()
+
+
+def test_who_only_looked_into_rooms_leaves_nothing_there(play: Callable[..., None], figures: Figures) -> None:
+    """A room does not keep a record of everybody who was ever in it."""
+
+    async def story(scene: Scene) -> None:
+        eyes = await serve_watched(scene, f"max_rooms={ROOMS},token_rate=1000000,token_burst=1000000")
+        holder = await asyncio.to_thread(hold_rooms, eyes.server)
+
+        def look(lookers: range) -> None:
+            for number in lookers:
+                look_around(eyes.server, holder, f"looker-{number}")
+
+        await asyncio.to_thread(look, range(FIRST_LOOKERS))
+        private = eyes.private()
+        await asyncio.to_thread(look, range(FIRST_LOOKERS, FIRST_LOOKERS + LOOKERS))
+        grown = eyes.private() - private
+        holder.close()
+        assert await eyes.server.stop() == 0, eyes.server.last_words()
+        assert grown <= LOOKERS * ROOMS * LEAK_OCTETS
+        figures(lookers=LOOKERS, rooms=ROOMS, grown_octets=grown, grown_per_visit=round(grown / LOOKERS / ROOMS, 1))
 
     play(story, SECONDS)

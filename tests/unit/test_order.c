@@ -72,6 +72,24 @@ static void test_order_and_time(void)
     room_free(room);
 }
 
+/* A room without log alone knows how far an author has come; a log can tell again. */
+static void test_authors_are_forgotten_when_nothing_is_lost_by_it(void)
+{
+    struct room *room = make_room(false);
+    room_forget_author(room, ada.key);
+    CHECK(room->authors == NULL);
+    CHECK(room_author(room, ada.key) != NULL);
+    room_forget_author(room, ada.key);
+    CHECK(room->authors == NULL);
+    CHECK(say_and_commit(room, room_author(room, ada.key), 500));
+    room_forget_author(room, ada.key);
+    CHECK(room_author(room, ada.key)->counter == 1);
+    room->durable = true;
+    room_forget_author(room, ada.key);
+    CHECK(room->authors == NULL);
+    room_free(room);
+}
+
 static void test_what_the_log_refused_is_taken_back(void)
 {
     struct room *room = make_room(true);
@@ -209,6 +227,7 @@ int main(void)
     prosa_keypair_from_seed(&server, seeds[0]);
     prosa_keypair_from_seed(&ada, seeds[1]);
     test_order_and_time();
+    test_authors_are_forgotten_when_nothing_is_lost_by_it();
     test_what_the_log_refused_is_taken_back();
     test_ids_of_the_last_window();
     test_memory_is_bounded();
