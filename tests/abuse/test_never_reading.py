@@ -15,7 +15,7 @@ import pytest
 
 from bare import READ_SIZE, Bare
 from calm import CALM, calm_pair, latency, part_calmly, said, talk
-from eyes import serve_watched, session_octets
+from eyes import check_growth, serve_watched, session_octets
 from mob import TICK_S, source_of
 from scene import Scene
 from server import Server
@@ -110,7 +110,7 @@ def test_who_takes_too_little_is_ended_and_nobody_waits(play: Callable[..., None
 
         assert ends.keys() <= way.ends, ends
         assert ends.total() == way.members
-        assert most - private <= way.members * session_octets() + SLACK_OCTETS, "[LIM-07]"
+        check_growth(most - private, way.members * session_octets() + SLACK_OCTETS, "[LIM-07]")
         figures(
             members=way.members,
             ends=dict(ends),
