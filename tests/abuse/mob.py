@@ -7,6 +7,7 @@ from __future__ import annotations
 import select
 import socket
 import struct
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -100,13 +101,17 @@ def name_of(frame: codec.Frame) -> str:
 
 
 class Mob:
-    """Come with `come`, which returns when the server has ended the last one."""
+    """Come with `come`, which returns when the server has ended the last one; `watch` is called all the time."""
 
-    def __init__(self, server: Server, habit: Habit, source: Callable[[int], str]) -> None:
+    def __init__(
+        self, server: Server, habit: Habit, source: Callable[[int], str], watch: Callable[[], None] = lambda: None
+    ) -> None:
         self.server = server
         self.habit = habit
         self.source = source
+        self.watch = watch
         self.tally = Tally()
+        self.is_half_there = threading.Event()  # for whoever comes when the places are taken
         self._poll = select.epoll()
         self._all: dict[int, One] = {}
 
@@ -116,12 +121,16 @@ class Mob:
             while self.tally.came < count or self._all:
                 for _ in range(min(COMING_AT_ONCE, count - self.tally.came)):
                     self._connect()
+                if 2 * self.tally.came >= count:
+                    self.is_half_there.set()
                 drips = self.habit.drips and self.tally.came == count
                 self._look(0 if self.tally.came < count else TICK_S if drips else 1)
                 if drips:
                     self._drip()
+                self.watch()
                 assert time.monotonic() < deadline, f"{len(self._all)} of {count} are still there"
         finally:
+            self.is_half_there.set()
             for one in self._all.values():
                 reset(one.sock)
             self._poll.close()

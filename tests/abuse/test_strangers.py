@@ -41,17 +41,16 @@ def test_strangers_get_their_places_and_no_more(
         idle, rss, cpu_ms = eyes.descriptors(), eyes.server.rss(), eyes.cpu_ms()
         eyes.server.forget_peak()
 
-        mob = Mob(eyes.server, habit, source)
-        coming = asyncio.create_task(asyncio.to_thread(mob.come, STRANGERS))
-        polite = asyncio.create_task(asyncio.to_thread(attempts_to_come_in, eyes.server))
         most = 0
 
-        def is_over() -> bool:
+        def watch() -> None:
             nonlocal most
             most = max(most, eyes.descriptors())
-            return coming.done()
 
-        during = await talk(calm, is_over)
+        mob = Mob(eyes.server, habit, source, watch)
+        coming = asyncio.create_task(asyncio.to_thread(mob.come, STRANGERS))
+        polite = asyncio.create_task(asyncio.to_thread(attempts_to_come_in, eyes.server, mob))
+        during = await talk(calm, coming.done)
         tally = await coming
         peak, cpu_ms = eyes.server.rss_peak(), eyes.cpu_ms() - cpu_ms
         attempts = await polite
@@ -61,6 +60,7 @@ def test_strangers_get_their_places_and_no_more(
         assert await eyes.server.stop() == 0, eyes.server.last_words()
 
         assert sum(tally.ends.values()) == tally.came == STRANGERS
+        assert most > idle, "nobody was seen"
         assert most <= idle + STRANGERS_MAX + len(("who comes in", "who is in the door")), "[LIM-04]"
         bound = STRANGERS_MAX * STRANGER_OCTETS + session_octets() + said(during) * MESSAGE_OCTETS + SLACK_OCTETS
         check_growth(peak - rss, bound, "[LIM-07] [LIM-09]")
@@ -90,9 +90,10 @@ def test_strangers_get_their_places_and_no_more(
     play(story, SECONDS)
 
 
-def attempts_to_come_in(server: Server) -> int:
-    """With good manners, and again whenever there was no place."""
+def attempts_to_come_in(server: Server, mob: Mob) -> int:
+    """With good manners, in the middle of it, and again whenever there was no place."""
     attempts = 0
+    mob.is_half_there.wait()
     while True:
         attempts += 1
         polite = Bare(server, "polite")
