@@ -6,13 +6,18 @@
 #include <time.h>
 #include <unistd.h>
 
-uint64_t clock_now_ns(void)
+static uint64_t read_clock(clockid_t id)
 {
     struct timespec now;
-    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) {
+    if (clock_gettime(id, &now) != 0) {
         return 0;
     }
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t clock_now_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
 }
 
 uint64_t clock_now_ms(void)

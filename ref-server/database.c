@@ -128,7 +128,8 @@ const char *database_reason(sqlite3 *db, int code)
     case SQLITE_CANTOPEN:
         return problem != 0 ? strerror(problem) : sqlite3_errstr(code);
     case SQLITE_CORRUPT:
-        return database_unread(db, code) ? strerror(EIO) : sqlite3_errmsg(db);
+        return database_unread(db, code) ? strerror(EIO)
+                                         : sqlite3_errstr(code); /* not what it quotes of the file */
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return "another program holds it locked";
@@ -136,8 +137,6 @@ const char *database_reason(sqlite3 *db, int code)
         return "a record contradicts the log";
     case SQLITE_NOMEM:
         return "there is no memory";
-    case SQLITE_CORRUPT:
-        return sqlite3_errstr(code); /* not what it quotes of the file */
     case SQLITE_DONE:
     case SQLITE_ROW:
         return "a row is not as it was written";
