@@ -32,7 +32,8 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 {
     static const char words[] = "resolving\n";
     int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = NULL;
-    while (is_asked_for("resolver")) {
+    const bool asks = hints == NULL || (hints->ai_flags & AI_NUMERICHOST) == 0; /* an address asks nobody */
+    while (asks && is_asked_for("resolver")) {
         if (write(STDERR_FILENO, words, sizeof words - 1) > 0) {
             pause();
         }

@@ -227,6 +227,13 @@ def test_a_person_can_go_while_a_name_is_looked_up(start: Start, typed: bytes) -
     assert console.ended() == 0
 
 
+def test_an_address_waits_for_no_resolver(serve: Serve, talk: Talk) -> None:
+    server = serve(level="L4")
+    assert server.address.startswith("127.0.0.1:")
+    ada = talk(server, "ada", env=shimmed("resolver"))
+    say_goodbye(ada)
+
+
 # --- crashes of the client ---
 
 
