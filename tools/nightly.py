@@ -79,7 +79,7 @@ STEPS = (
     Step("load", (*PYTEST, "tests/load"), {"PROSA_LOAD_SIZE": "full"}),
     Step("abuse", (*PYTEST, "tests/abuse"), {"PROSA_LOAD_SIZE": "full"}),
     Step("allocations", (*PYTEST, "tests/allocation"), {"PROSA_ALLOCATIONS": "all"}),
-    Step("log without memory", (f"{BUILT}/allocation/test_scarce_store",)),
+    Step("scarce-log", (f"{BUILT}/allocation/test_scarce_store",)),
     Step("soak", (*PYTEST, "tests/load/test_soak.py"), {"PROSA_SOAK_MINUTES": "60"}),
     Step("containers", (*PYTEST, "tests/containers"), {"PROSA_CONTAINER_TESTS": "all"}),
     Step("disk", (*PYTEST, "tests/disk"), {"PROSA_DISK_SIZE": "full"}),

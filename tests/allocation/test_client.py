@@ -91,9 +91,10 @@ class Stage:
             *("--data", str(self.folder / name), self.target),
             env=self.memory.env,
         )
-        for line in range(LINES):
-            console.line(f"line {line}")
-        console.close_stdin()
+        with contextlib.suppress(BrokenPipeError):  # it has ended already
+            for line in range(LINES):
+                console.line(f"line {line}")
+            console.close_stdin()
         console.ended()
         return console
 
