@@ -22,6 +22,7 @@ from conftest import DEADLINE, SESSION, Again, Opened, Probe, Tell, sized
 from disk import CALLS, EVER, FILES, KILLED, LOG, Control, shimmed
 
 ROUNDS = 8
+ENDLESS = 100_000  # more than a session lives to see
 ROOMS = 3
 STEP = {"read": sized(9, 1), "write": sized(13, 1)}  # every so manieth of these calls, every one of the others
 LOCK = FILES["lock"]
@@ -82,11 +83,16 @@ def judge(ran: Ran, opened: Opened, folder: Path, before: Sequence[int]) -> str:
 def killed(anew: Again, place: Path) -> tuple[Path, tuple[int, ...]]:
     """A log whose server was killed in the middle, and the heads that it had acknowledged."""
     control = Control(place / "control")
-    control.fail("sync", FILES["wal"], KILLED, 6)
     folder = anew()
     folder.mkdir()
-    ran = run(folder, control)
-    assert ran.code == -SIGKILL
+    words = [SESSION, "run", str(folder), f"{ENDLESS}"]
+    with subprocess.Popen(words, env=shimmed(folder, control), stdout=subprocess.PIPE, text=True) as session:
+        assert session.stdout is not None
+        lines = [session.stdout.readline() for _ in range(4)]
+        control.fail("sync", FILES["wal"], KILLED)
+        lines += session.stdout.readlines()
+    assert session.returncode == -SIGKILL
+    ran = Ran(session.returncode, [line for line in lines if line.endswith("\n")], "")
     assert sum(ran.heads()) > 0
     return folder.rename(place / "killed"), ran.heads()
 
