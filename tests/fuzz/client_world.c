@@ -301,10 +301,9 @@ static void check_memory(const struct world *world)
 {
     const struct prosa_client_session *session = &world->session;
     const size_t frame = session->state < CLIENT_READY ? PROSA_MAX_FRAME_CEILING : session->limits.max_frame;
-    const size_t input = PROSA_HEADER_SIZE + frame + 2 * READ_SIZE;
-    PROMISE(prosa_buffer_memory(&session->in) <= input + sizeof(struct prosa_run));
-    PROMISE(prosa_buffer_memory(&session->out) <=
-            PROSA_LIMIT_OUTPUT_LIMIT_DEFAULT + 2 * input + 65536 + sizeof(struct prosa_run));
+    const size_t input = PROSA_HEADER_SIZE + frame + 2 * (size_t)READ_SIZE;
+    PROMISE(prosa_buffer_memory(&session->in) <= input);
+    PROMISE(prosa_buffer_memory(&session->out) <= PROSA_LIMIT_OUTPUT_LIMIT_DEFAULT + 2 * input + 65536);
     PROMISE(session->slot_count <= ROOMS);
 }
 

@@ -82,9 +82,9 @@ static void make_letters(struct dice *dice, uint8_t *out, size_t count)
 
 static size_t take_text(const char *text, uint8_t *out)
 {
-    const size_t size = strlen(text);
-    memcpy(out, text, size);
-    return size;
+    const struct prosa_bytes octets = prosa_bytes_of_string(text);
+    memcpy(out, octets.at, octets.size);
+    return octets.size;
 }
 
 static size_t make_length(struct dice *dice, const struct prosa_field_spec *spec, size_t room)

@@ -45,10 +45,10 @@ static inline uint32_t dice_any(struct dice *dice)
     return (uint32_t)((mixed ^ (mixed >> 31)) >> 32);
 }
 
-/* 0 to below - 1; `below` is at least 1. */
+/* 0 to below - 1, or 0. */
 static inline uint32_t dice_below(struct dice *dice, size_t below)
 {
-    return (uint32_t)(dice_any(dice) % below);
+    return below == 0 ? 0 : (uint32_t)(dice_any(dice) % below);
 }
 
 static inline bool dice_one_in(struct dice *dice, uint32_t n)

@@ -20,11 +20,12 @@ static bool is_key(struct prosa_bytes content, uint8_t seed[static PROSA_SEED_SI
         if (one[0] == '\0' || strchr("0123456789abcdef", one[0]) == NULL) {
             return false;
         }
-        seed[i / 2] = (uint8_t)(seed[i / 2] * 16u + strtoul(one, NULL, 16));
+        seed[i / 2] = (uint8_t)(seed[i / 2] * 16ul + strtoul(one, NULL, 16));
     }
     return true;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the form is libFuzzer's */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;

@@ -56,6 +56,7 @@ static bool judge(const char *text, const char *wanted, size_t *count, uint8_t k
     return *count <= 1;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the form is libFuzzer's */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;

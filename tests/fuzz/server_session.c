@@ -185,6 +185,7 @@ static void call_behind_the_end(void)
     PROMISE(prosa_server_session_next(&world.session, &event, world.now) == PROSA_END);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the form is libFuzzer's */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;

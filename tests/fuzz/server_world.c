@@ -279,9 +279,9 @@ void world_answer_all(struct world *world)
     while (world->held_count > 0) {
         answer_publish(world, false);
     }
-    for (uint8_t i = 0; i < 8 * ROOMS; i++) {
+    for (unsigned i = 0; i < 8 * ROOMS; i++) {
         if (i % 8 < 4) {
-            world_answer(world, i, false);
+            world_answer(world, (uint8_t)i, false);
         }
     }
 }
@@ -359,12 +359,12 @@ static void on_event(struct world *world, const struct prosa_server_event *event
         break;
     }
     /* Answers that nobody holds back. A refusal is one as well. */
-    for (uint8_t which = 0; which < 8 * ROOMS; which++) {
-        const uint8_t kind = which % 8;
+    for (unsigned which = 0; which < 8 * ROOMS; which++) {
+        const unsigned kind = which % 8;
         static const uint8_t holds[] = {HOLD_HELLO, HOLD_AUTH, HOLD_JOIN, HOLD_CHECKPOINT, HOLD_PUBLISH};
         static const uint8_t refusals[] = {0, REFUSE_AUTH, REFUSE_JOIN, 0, REFUSE_PUBLISH};
         if (kind < 5 && (policy & holds[kind]) == 0) {
-            world_answer(world, which, (policy & refusals[kind]) != 0);
+            world_answer(world, (uint8_t)which, (policy & refusals[kind]) != 0);
         }
     }
 }
@@ -428,7 +428,8 @@ static void check_memory(const struct world *world)
     const size_t frame = PROSA_HEADER_SIZE + limits->max_frame;
     size_t bound = sizeof *session + sizeof *session->words;
     if (session->handshake != NULL) {
-        bound += sizeof *session->handshake + 2 * (PROSA_HEADER_SIZE + PROSA_MAX_FRAME_HANDSHAKE) + STEP;
+        bound +=
+            sizeof *session->handshake + 2 * (size_t)(PROSA_HEADER_SIZE + PROSA_MAX_FRAME_HANDSHAKE) + STEP;
     } else {
         const size_t ring = 2 * (size_t)limits->max_window * sizeof(struct prosa_server_taken);
         bound += limits->undecided_limit + frame + STEP + limits->output_limit + frame + STEP;
