@@ -67,13 +67,13 @@ static void check_projection(const struct prosa_frame *frame)
 static void check_delivery(const struct prosa_frame *publish)
 {
     static const uint8_t hash[PROSA_HASH_SIZE];
-    const size_t cap = publish->octets.size + PROSA_PUBLISH_HEADROOM;
+    const size_t cap = prosa_deliver_size(publish->body, true);
     uint8_t *out = room_for(cap);
     size_t size = 0;
     struct prosa_frame frame;
     struct prosa_message message;
     uint8_t ids[2][PROSA_HASH_SIZE];
-    PROMISE(prosa_deliver_encode(publish->body, 1, 2, hash, out, cap, &size) == PROSA_OK && size <= cap);
+    PROMISE(prosa_deliver_encode(publish->body, 1, 2, hash, out, cap, &size) == PROSA_OK && size == cap);
     PROMISE(prosa_frame_parse(prosa_bytes(out, size), PROSA_MAX_FRAME_CEILING, &frame) == PROSA_OK);
     PROMISE(prosa_message_decode(&frame, PROSA_FROM_SERVER, &message) == PROSA_OK);
     PROMISE(message.deliver.room_seq == 1 && message.deliver.server_time == 2);
