@@ -16,7 +16,7 @@ CALM = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too
 
 hypothesis.configuration.set_hypothesis_home_dir(ROOT / "build" / "hypothesis")
 hypothesis.settings.register_profile(
-    "test", derandomize=True, database=None, deadline=None, max_examples=60, suppress_health_check=CALM
+    "test", derandomize=True, database=None, deadline=None, max_examples=32, suppress_health_check=CALM
 )
 hypothesis.settings.register_profile(
     "night",
