@@ -21,7 +21,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from statistics import median
 
 import vitals
@@ -168,6 +167,8 @@ class Soak(Company):
         self.busy_seconds = 0.0
         self.kills = self.server_kills = self.cuts = self.stalls = self.visits = 0
         self.lives: list[list[vitals.Vitals]] = [[]]
+        self.samples = ROOT / "report" / "soak.csv" if MINUTES else scene.folder / "soak.csv"
+        self.samples.write_text(",".join(["life", *(one.name for one in fields(vitals.Vitals))]) + "\r\n")
         per_speaker = posts_per_s / 2 / len(BUSY) / SPEAKERS
         self.burst = max(1, round(per_speaker * BURST_MS / 1000))
         self.every_ms = max(1, round(self.burst * 1000 / per_speaker))
@@ -202,7 +203,14 @@ class Soak(Company):
         self.posts += SPEAKERS * self.times
         await self.slow.do(f"see {BUSY[0]} 0 {SLOW} {self.posts}")  # before what it has not seen is pruned
         await self.scene.until(self.server.up.is_set, "the server to serve")
-        self.lives[-1].append(vitals.read(self.server))
+        self.measure()
+
+    def measure(self) -> None:
+        """One more sample, and a row for a spreadsheet."""
+        sample = vitals.read(self.server)
+        self.lives[-1].append(sample)
+        with self.samples.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerow([len(self.lives), *asdict(sample).values()])
 
     def is_time(self, due: int) -> bool:
         """So much has happened, or nothing more is to happen; those who read nothing are not waited for."""
@@ -308,15 +316,6 @@ class Soak(Company):
             **{name: [round(number, 1) for number in self.medians(name)] for name in names},
         }
 
-    def write(self, path: Path) -> None:
-        """Every sample, for a spreadsheet."""
-        names = [one.name for one in fields(vitals.Vitals)]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file)
-            rows.writerow(["life", *names])
-            rows.writerows([number, *asdict(one).values()] for number, life in enumerate(self.lives, 1) for one in life)
-
 
 def series(life: Sequence[vitals.Vitals], name: str) -> list[float]:
     return [float(getattr(one, name)) for one in life]
@@ -343,7 +342,6 @@ def test_hours_of_kills_lose_nothing_and_leave_nothing(play: Callable[..., None]
         if not MINUTES:
             soak.judge_crowds()
         rate = len(BUSY) * soak.posts / soak.busy_seconds
-        soak.write(ROOT / "report" / "soak.csv" if MINUTES else scene.folder / "soak.csv")
         figures(
             minutes=round((time.monotonic() - started) / 60, 1),
             capacity_per_s=round(posts_per_s),
