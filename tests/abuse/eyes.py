@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from server import Server
 from stage import SERVER
 
 METRICS_SECONDS = 60
-PATIENCE = "ping_after_ms=3600000,dead_after_ms=3600000"  # a test that was stopped for a while is no silence
+# A machine that is busy, or a test that was stopped for a while, is nobody's fault: only what a test is about runs out.
+PATIENCE = {"handshake_ms": 600_000, "ping_after_ms": 3_600_000, "dead_after_ms": 3_600_000, "slow_ms": 3_600_000}
 SERIES = re.compile(r"^(prosa_[^ ]+) ([0-9.]+)$", re.MULTILINE)
 LOG_LINE = re.compile(r"^\S+Z (?:debug|info|warn|error) (\S+) (.*)$", re.MULTILINE)
 SUPPRESSED = re.compile(r"event=(\S+) lines=([0-9]+)")
@@ -84,8 +86,10 @@ class Eyes:
         return printed, held
 
 
-async def serve_watched(scene: Scene, timers: str = "", before: tuple[str, ...] = (), *words: str) -> Eyes:
-    """The reference, READY, with metrics; `before` stands before its command, `words` behind."""
+async def serve_watched(scene: Scene, before: Sequence[str] = (), words: Sequence[str] = (), **numbers: int) -> Eyes:
+    """The reference, READY, with metrics; `before` stands before its command, `words` behind; `numbers` are timers
+    and limits."""
     host, port = Ports(scene.seed, 7).take()
     command = [*before, *SERVER, "--metrics", f"{host}:{port}", *words]
-    return Eyes(await serve(scene, f"{PATIENCE},{timers}" if timers else PATIENCE, command), (host, port))
+    timers = ",".join(f"{name}={number}" for name, number in {**PATIENCE, **numbers}.items())
+    return Eyes(await serve(scene, timers, command), (host, port))

@@ -24,14 +24,13 @@ KEEP_MESSAGES = 50
 TURNS: int = sized(10, 100)  # of the calm, while there are none
 REST_S = 0.1  # of the listening socket, when there was none
 SECONDS: int = sized(60, 300)
-NEVER_MS = 600_000
 
 
 def test_without_descriptors_it_serves_who_is_there(play: Callable[..., None], figures: Figures) -> None:
     """They run out under it, as when other programs take those of the whole system, and come back."""
 
     async def story(scene: Scene) -> None:
-        eyes = await serve_watched(scene, f"handshake_ms={NEVER_MS}", (), "--keep-messages", str(KEEP_MESSAGES))
+        eyes = await serve_watched(scene, words=("--keep-messages", str(KEEP_MESSAGES)))
         calm = await calm_pair(scene, eyes.server)
         before = await talk(calm, lambda: True)
         idle, cpu_before_ms = eyes.descriptors(), eyes.cpu_ms()
@@ -89,7 +88,7 @@ def test_with_as_many_sessions_as_descriptors_a_newcomer_is_told(play: Callable[
     """[LIM-02]: nobody with a HELLO is left without an answer."""
 
     async def story(scene: Scene) -> None:
-        eyes = await serve_watched(scene, "", ("prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"))
+        eyes = await serve_watched(scene, before=("prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"))
         calm = await calm_pair(scene, eyes.server)
         before = await talk(calm, lambda: True)
         sessions, told = await asyncio.to_thread(fill, eyes)

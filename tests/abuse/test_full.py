@@ -35,7 +35,7 @@ def number_in(source: str, name: str) -> int:
 
 ROOMS_MAX, NAMES_MAX = number_in("joining.c", "ROOMS_MAX"), number_in("admission.c", "NAMES_MAX")
 ROOMS_OF_ONE = 100
-TIMERS = f"max_rooms={ROOMS_OF_ONE},token_burst=1000000,token_rate=1000000"
+MANY_TOKENS = {"token_burst": 1_000_000, "token_rate": 1_000_000}
 SECONDS: int = sized(120, 900)
 BY_THEMSELVES: int = sized(200, NAMES_MAX - 4)  # names that come over the wire; the others stand in the log before
 AT_ONCE = 8_000
@@ -92,7 +92,7 @@ def test_when_all_rooms_are_taken_the_next_is_refused(
 ) -> None:
     async def story(scene: Scene) -> None:
         raise_descriptors(ROOMS_MAX // ROOMS_OF_ONE + 200)
-        eyes = await serve_watched(scene, TIMERS, (), *words)
+        eyes = await serve_watched(scene, words=words, max_rooms=ROOMS_OF_ONE, **MANY_TOKENS)
         calm = await calm_pair(scene, eyes.server)
         before = await talk(calm, lambda: True)
         private = eyes.private()

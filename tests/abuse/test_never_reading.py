@@ -84,7 +84,7 @@ def enter_all(server: Server, lot: Lot) -> None:
 def test_who_takes_too_little_is_ended_and_nobody_waits(play: Callable[..., None], figures: Figures, way: Way) -> None:
     async def story(scene: Scene) -> None:
         raise_descriptors(way.members + 200)
-        eyes = await serve_watched(scene, f"slow_ms={SLOW_MS},linger_ms={LINGER_MS}")
+        eyes = await serve_watched(scene, slow_ms=SLOW_MS, linger_ms=LINGER_MS)
         calm = await calm_pair(scene, eyes.server)
         before = await talk(calm, lambda: True, way.octets)
         private = eyes.private()

@@ -145,7 +145,7 @@ def test_who_only_looked_into_rooms_leaves_nothing_there(play: Callable[..., Non
     """A room does not keep a record of everybody who was ever in it."""
 
     async def story(scene: Scene) -> None:
-        eyes = await serve_watched(scene, f"max_rooms={ROOMS},token_rate=1000000,token_burst=1000000")
+        eyes = await serve_watched(scene, max_rooms=ROOMS, token_rate=1_000_000, token_burst=1_000_000)
         holder = await asyncio.to_thread(hold_rooms, eyes.server)
 
         def look(lookers: range) -> None:

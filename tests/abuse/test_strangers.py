@@ -19,7 +19,7 @@ from server import Server
 from stage import Figures, raise_descriptors, sized
 
 STRANGERS: int = sized(600, 10_000)
-HANDSHAKE_MS: int = sized(1_000, 5_000)
+HANDSHAKE_MS: int = sized(2_000, 5_000)
 SECONDS = 240
 MESSAGE_OCTETS = 1024  # of the calm, in memory for those who come
 SLACK_OCTETS = 1 << 20  # what an allocator keeps
@@ -35,7 +35,7 @@ def test_strangers_get_their_places_and_no_more(
 ) -> None:
     async def story(scene: Scene) -> None:
         raise_descriptors(STRANGERS + 200)
-        eyes = await serve_watched(scene, f"handshake_ms={HANDSHAKE_MS}")
+        eyes = await serve_watched(scene, handshake_ms=HANDSHAKE_MS)
         calm = await calm_pair(scene, eyes.server)
         before = await talk(calm, lambda: True)
         idle, rss, cpu_ms = eyes.descriptors(), eyes.server.rss(), eyes.cpu_ms()
