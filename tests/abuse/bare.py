@@ -13,12 +13,13 @@ import time
 from mob import name_of, reset
 from prosa_conformance import codec, crypto
 from prosa_conformance.codec import Frame
-from prosa_conformance.registry import CONSTANTS, FEATURES
+from prosa_conformance.registry import CONSTANTS, FEATURES, FRAMES
 from server import Server
 from stage import TIME_SCALE
 
 DEADLINE_S = 60 * TIME_SCALE
 READ_SIZE = 65536
+HEADER_SIZE, TYPE_AT, LENGTH_SIZE = CONSTANTS["header_size"], 3, 4  # section 3.1
 
 
 def make_join(room: str, recv_window: int = 64) -> Frame:
@@ -41,26 +42,37 @@ class Bare:
         self.sock.connect((server.host, server.port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._target = f"{server.host}:{server.port}"
-        self._buffer = b""
+        self._buffer = bytearray()
         self.rooms: dict[str, bytes] = {}  # their ids, of those that it has joined
 
     def send(self, frame: Frame) -> None:
         self.sock.sendall(codec.encode(frame))
 
-    def frame(self) -> Frame | None:
-        """The next one; None at the end of the stream."""
-        while True:
-            verdict = codec.decode(self._buffer, "server", CONSTANTS["max_frame_ceiling"])
-            assert not isinstance(verdict, codec.Rejected), verdict
-            if not isinstance(verdict, codec.Partial):
-                self._buffer = self._buffer[verdict.consumed :]
-            if isinstance(verdict, codec.Decoded):
+    def frame(self, *names: str) -> Frame | None:
+        """The next one; when there are names, the next of these. None at the end of the stream."""
+        types = {FRAMES[name].type for name in names or FRAMES}
+        while (octets := self._octets()) is not None:
+            if octets[TYPE_AT] in types:
+                verdict = codec.decode(octets, "server", CONSTANTS["max_frame_ceiling"])
+                assert isinstance(verdict, codec.Decoded), verdict
                 return verdict.frame
-            if isinstance(verdict, codec.Partial):
-                octets = self.sock.recv(READ_SIZE)
-                if not octets:
-                    return None
-                self._buffer += octets
+        return None
+
+    def _octets(self) -> bytes | None:
+        """Of the next frame, whole."""
+        while len(self._buffer) < (size := self._size()):
+            octets = self.sock.recv(READ_SIZE)
+            if not octets:
+                return None
+            self._buffer += octets
+        frame = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return frame
+
+    def _size(self) -> int:
+        """Of the frame that the buffer begins with, as far as is known."""
+        length = self._buffer[HEADER_SIZE - LENGTH_SIZE : HEADER_SIZE]
+        return HEADER_SIZE + (int.from_bytes(length, "big") if len(length) == LENGTH_SIZE else 0)
 
     def gulp(self, at_once: int) -> int:
         """Take so many octets at most, and look at none of them; how many there were, 0 at the end."""
@@ -73,21 +85,19 @@ class Bare:
 
     def expect(self, *names: str) -> Frame:
         """The next frame of these; an ERROR or BYE, or the end, is none of them unless it is named."""
-        while True:
-            frame = self.frame()
-            if frame is None:
-                raise EOFError(f"{self.nick}: the end of the stream where {names} was due")
-            if frame.name in names:
-                return frame
-            assert frame.name not in ("ERROR", "BYE"), f"{self.nick}: {name_of(frame)} where {names} was due"
+        frame = self.frame(*names, "ERROR", "BYE")
+        if frame is None:
+            raise EOFError(f"{self.nick}: the end of the stream where {names} was due")
+        assert frame.name in names, f"{self.nick}: {name_of(frame)} where {names} was due"
+        return frame
 
     def last_words(self) -> str:
         """Reads to the end; the ERROR or BYE that it was ended with, or how without one."""
         words = ""
         deadline = time.monotonic() + DEADLINE_S
         try:
-            while (frame := self.frame()) is not None:
-                words = name_of(frame) if frame.name in ("ERROR", "BYE") else words
+            while (frame := self.frame("ERROR", "BYE")) is not None:
+                words = name_of(frame)
                 assert time.monotonic() < deadline, f"{self.nick} is still there"
         except ConnectionError:
             words = words or "reset"

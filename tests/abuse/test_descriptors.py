@@ -23,7 +23,7 @@ SPARE = 4  # of one that is there when they run out
 KEEP_MESSAGES = 50
 TURNS: int = sized(10, 100)  # of the calm, while there are none
 REST_S = 0.1  # of the listening socket, when there was none
-SECONDS: int = sized(60, 300)
+SECONDS = 300
 
 
 def test_without_descriptors_it_serves_who_is_there(play: Callable[..., None], figures: Figures) -> None:

@@ -36,7 +36,7 @@ def number_in(source: str, name: str) -> int:
 ROOMS_MAX, NAMES_MAX = number_in("joining.c", "ROOMS_MAX"), number_in("admission.c", "NAMES_MAX")
 ROOMS_OF_ONE = 100
 MANY_TOKENS = {"token_burst": 1_000_000, "token_rate": 1_000_000}
-SECONDS: int = sized(120, 900)
+SECONDS: int = sized(300, 900)
 BY_THEMSELVES: int = sized(200, NAMES_MAX - 4)  # names that come over the wire; the others stand in the log before
 AT_ONCE = 8_000
 STORES = {"durable": (), "in-memory": ("--memory",)}

@@ -28,7 +28,7 @@ ATTACKERS = 50
 ROUNDS: int = sized(2, 20)  # of each, with a connection of its own
 MUCH: int = sized(64, 512)  # frames of the largest size in a round
 BEYOND_BURST: int = sized(16, 128)  # frames that cost a token, answered beyond those that a full bucket allows
-SECONDS: int = sized(120, 600)
+SECONDS: int = sized(300, 600)
 
 MAX_FRAME = LIMITS["max_frame"].default
 TOKENS = LIMITS["token_burst"].default + BEYOND_BURST

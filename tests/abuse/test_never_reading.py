@@ -23,7 +23,7 @@ from stage import Figures, raise_descriptors, sized
 
 SLOW_MS: int = sized(1_000, 5_000)
 LINGER_MS = 500
-SECONDS: int = sized(120, 400)
+SECONDS: int = sized(300, 400)
 SMALL_BUFFER = 4096  # octets
 SLACK_OCTETS = 8 << 20  # the newest messages, 4 MiB of them, and what an allocator keeps
 SLOW = "BYE SLOW_CONSUMER"

@@ -24,7 +24,7 @@ ROOMS = 100
 FIRST_LOOKERS = 40  # who fill the bounded list of events of each room [MEM-04]
 LOOKERS: int = sized(40, 400)
 MEMBERS: int = sized(30, 200)  # in a round, the same in each
-SECONDS: int = sized(120, 600)
+SECONDS: int = sized(300, 600)
 
 HABITS = (Habit(ends="reset"), Habit(ends="eof"), Habit(says=HELLO, ends="reset"), Habit(says=HELLO, ends="eof"))
 LEAK_OCTETS = 64  # of a connection: a leak is no smaller
