@@ -10,6 +10,7 @@
 #include "metrics.h"
 #include "operator.h"
 #include "reload.h"
+#include "sandbox.h"
 #include "service.h"
 #include "settings.h"
 
@@ -56,6 +57,7 @@ struct server {
     struct service service;
     struct loop_source signals;
     uint32_t linger_ms;   /* the longest that any session goes by */
+    bool files_confined;  /* in the sandbox, by the kernel */
     bool leaving;         /* the operator has said `exit` */
     uint64_t last_ticket; /* in the log, of what he had said before */
     bool ending;          /* goodbye has been said to all */
@@ -73,9 +75,6 @@ static bool open_key(struct server *server, char *why)
     char path[PATH_MAX + sizeof "/server.key"];
     char fingerprint[FINGERPRINT_TEXT_SIZE];
     bool made;
-    if (!datafolder_open(server->settings.data, server->folder, sizeof server->folder, why, WHY_SIZE)) {
-        return false;
-    }
     snprintf(path, sizeof path, "%s/server.key", server->folder);
     if (!keyfile_open(path, &server->keypair, &made, why, WHY_SIZE)) {
         return false;
@@ -83,6 +82,28 @@ static bool open_key(struct server *server, char *why)
     fingerprint_format(server->keypair.key, fingerprint);
     fprintf(stderr, "prosa-server: %s %s, fingerprint %s\n", made ? "made a new key in" : "the key is in",
             path, fingerprint);
+    return true;
+}
+
+/* Threads begin with what they are left by the first one, so this comes before them. */
+static bool enter_sandbox(struct server *server, char *why)
+{
+    const struct settings *settings = &server->settings;
+    return !settings->sandbox ||
+           sandbox_enter(server->folder, settings->file.path, &server->files_confined, why, WHY_SIZE);
+}
+
+/* Before anybody is served. */
+static bool seal_sandbox(struct server *server, char *why)
+{
+    if (!server->settings.sandbox) {
+        return true;
+    }
+    if (!sandbox_seal(why, WHY_SIZE)) {
+        return false;
+    }
+    log_event(server->files_confined ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "sandboxed", "files=%s",
+              server->files_confined ? "confined" : "\"this kernel cannot confine them\"");
     return true;
 }
 
@@ -294,6 +315,8 @@ static int open_doors(struct server *server)
     int code = EXIT_LISTEN;
     if (!listen_to_clients(server, why) || !listen_to_scrapers(server, why)) {
         fail(code, why);
+    } else if (!seal_sandbox(server, why)) {
+        code = fail(EXIT_FAILED, why);
     } else if (!say_ready(server)) {
         snprintf(why, sizeof why, "READY could not be printed: %s", strerror(errno));
         code = fail(EXIT_FAILED, why);
@@ -354,6 +377,12 @@ int main(int argc, char **argv)
     descriptors_share(&server.settings);
     if (prosa_sign_init() != PROSA_OK) {
         return fail(EXIT_FAILED, "the installed libsodium accepts what PROSA/1 refuses (KEY-07)");
+    }
+    if (!datafolder_open(server.settings.data, server.folder, sizeof server.folder, why, sizeof why)) {
+        return fail(EXIT_SETTINGS, why);
+    }
+    if (!enter_sandbox(&server, why)) {
+        return fail(EXIT_FAILED, why);
     }
     if (!open_key(&server, why)) {
         return fail(EXIT_SETTINGS, why);

@@ -29,6 +29,7 @@ enum {
     VERIFIERS,
     EXEMPT,
     METRICS,
+    SANDBOX,
     HELP,
     OPTION_COUNT
 };
@@ -82,6 +83,9 @@ static const struct option_spec table[OPTION_COUNT] = {
     [METRICS] = {"metrics", NULL, "HOST:PORT", NULL,
                  "answer GET /metrics there, in the text format of Prometheus; for the eyes\n"
                  "of the operator, so rather on 127.0.0.1"},
+    [SANDBOX] = {"sandbox", NULL, NULL, "no",
+                 "take from this process all that serving does not need: capabilities,\n"
+                 "files but the data folder's, system calls. No COMMAND can answer then"},
     [HELP] = {"help", NULL, NULL, NULL, "this text"},
 };
 
@@ -237,8 +241,13 @@ static bool read_switches(const struct reading *reading)
     settings->memory = is_on(reading, MEMORY);
     settings->restored = is_on(reading, RESTORED);
     settings->audit = is_on(reading, AUDIT);
+    settings->sandbox = is_on(reading, SANDBOX);
     if (settings->memory && settings->restored) {
         return bad(reading, RESTORED, "with memory there is no log that could be restored");
+    }
+    if (settings->sandbox && settings->answer_mode == ANSWER_COMMAND) {
+        return bad(reading, SANDBOX,
+                   "no program can be started in it: let echo or console answer, or go without it");
     }
     return true;
 }

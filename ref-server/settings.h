@@ -37,6 +37,7 @@ struct settings {
     bool memory;                     /* no log on the disk, and no resume */
     bool restored;                   /* the log is a copy of an older one [MSG-24] */
     bool audit;                      /* offer the feature, from level 2 on */
+    bool sandbox;                    /* take from this process what serving does not need */
     uint64_t keep_messages;          /* entries kept in a room; 0: all that there are */
     uint64_t keep_ms;                /* age up to which they are kept; 0: for ever */
     const char *rooms;               /* the fixed list of rooms, with commas between; NULL: any [MSG-29] */

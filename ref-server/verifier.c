@@ -68,6 +68,7 @@ static void check(struct verifier *verifier, struct verify_task *task)
 static void *work(void *argument)
 {
     struct verifier *verifier = argument;
+    (void)pthread_setname_np(pthread_self(), "verifier"); /* for top, perf and bench/load/watch.c */
     uint64_t before_ns = clock_thread_ns();
     pthread_mutex_lock(&verifier->lock);
     while (!verifier->stopping) {
@@ -135,7 +136,6 @@ static int start_threads(struct verifier *verifier, size_t count)
         problem = -pthread_create(thread, NULL, work, verifier);
         if (problem == 0) {
             verifier->thread_count++;
-            (void)pthread_setname_np(*thread, "verifier"); /* for top, perf and bench/load/watch.c */
         }
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -14,6 +14,8 @@ from console import COLUMNS, ROWS, Console
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(os.environ.get("PROSA_PROGRAMS", ROOT / "build" / "default" / "bin"))
+# The words that a server is started with, before those of the test.
+SERVER = os.environ.get("PROSA_SERVER_COMMAND", str(PROGRAMS / "prosa-server")).split()
 SHIM = os.environ.get("PROSA_SHIM_FILE", str(PROGRAMS.parent / "tests" / "programs" / "libprograms_shim.so"))
 SUITE = ROOT / "tests" / "suite"
 MINI_SERVER = SUITE / "mini_server.py"
@@ -46,7 +48,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PROSA_")}
         settings = {"PROSA_DATA": str(tmp_path / "data"), "USER": "ada", "TERM": "xterm", "LC_ALL": "C.UTF-8"}
         environment = {**kept, **settings, **(env or {})}
-        console = Console([str(PROGRAMS / program), *words], environment, terminal, size)
+        command = SERVER if program == "prosa-server" else [str(PROGRAMS / program)]
+        console = Console([*command, *words], environment, terminal, size)
         consoles.append(console)
         return console
 

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shim: what a test puts between the client and the system, by LD_PRELOAD:
+ * shim: what a test puts between a program and the system, by LD_PRELOAD:
  *   PROSA_SHIM=resolver  a resolver that says so on stderr, and never answers
  *   PROSA_SHIM=publish   the program is killed when it is about to send its first PUBLISH
  *   PROSA_SHIM=fat       a file system that has neither modes nor second names of a file
  *   PROSA_SHIM=nfs       one that cannot give a name without replacing
+ *   PROSA_SHIM=stray     who takes in a connection also tries to leave its folder, and says how that went
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <prosa/registry.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -62,6 +64,14 @@ ssize_t send(int fd, const void *at, size_t size, int flags)
         raise(SIGKILL);
     }
     return syscall(SYS_sendto, fd, at, size, flags, NULL, 0);
+}
+
+int setsockopt(int fd, int level, int option, const void *value, socklen_t size)
+{
+    if (is_asked_for("stray") && level == IPPROTO_TCP && option == TCP_NODELAY) {
+        dprintf(STDERR_FILENO, "stray: %s\n", chdir("/") == 0 ? "gone" : strerror(errno));
+    }
+    return (int)syscall(SYS_setsockopt, fd, level, option, value, size);
 }
 
 static int refuse(int problem)

@@ -273,7 +273,8 @@ def test_the_example_file_is_good_and_shows_every_setting(serve: Serve, tmp_path
     for name, settings in {"plain": text, "everything": everything}.items():
         path = tmp_path / name
         path.write_text(settings)
-        flags = ("--host", "127.0.0.1", "--metrics", "127.0.0.1:0")
+        # The sandbox has tests of its own, and is nothing for a sanitizer.
+        flags = ("--host", "127.0.0.1", "--metrics", "127.0.0.1:0", "--sandbox=no")
         serve("--config", str(path), *flags).stop()
 
 

@@ -15,7 +15,7 @@ from served import Serve, serving
 NAMES = [
     "config", "host", "port", "data", "level", "timers", "answer", "answer-timeout", "log-level", "memory",
     "restored", "audit", "keep-messages", "keep-days", "rooms", "max-clients", "verifiers", "exempt", "metrics",
-    "help",
+    "sandbox", "help",
 ]  # fmt: skip
 
 
@@ -82,6 +82,7 @@ def test_help_and_the_manual_name_every_setting_and_exit_code(start: Start) -> N
         (["--metrics", "::1:9100"], "in brackets"),
         (["--metrics", "[::1:9100"], "in brackets"),
         (["--metrics", "[]:9100"], "in brackets"),
+        (["--sandbox", "--answer", "cat"], 'sandbox "yes": no program can be started in it: let echo or console'),
         (["--config", "/nowhere/server.conf"], "/nowhere/server.conf: No such file"),
         (["--config", "/dev/null"], "/dev/null: it is not a regular file"),
         (["--config", "/"], "/: it is not a regular file"),
