@@ -196,12 +196,6 @@ void lane_fini(struct lane *lane)
     }
 }
 
-/* Where `octets`, which may lie in `whole`, stand in the copy of it. */
-static struct prosa_bytes moved(struct prosa_bytes octets, struct prosa_bytes whole, const uint8_t *copy)
-{
-    return prosa_bytes(copy + (octets.at - whole.at), octets.size);
-}
-
 static bool lies_in(struct prosa_bytes octets, struct prosa_bytes whole)
 {
     const uintptr_t at = (uintptr_t)octets.at;
@@ -209,11 +203,23 @@ static bool lies_in(struct prosa_bytes octets, struct prosa_bytes whole)
     return at >= from && at + octets.size <= from + whole.size;
 }
 
+/* Where `octets` stand in a task that has a copy of `frame`; *rest is behind what it has so far. */
+static struct prosa_bytes keep(struct prosa_bytes octets, struct prosa_bytes frame,
+                               const struct verify_task *task, uint8_t **rest)
+{
+    if (lies_in(octets, frame)) {
+        return prosa_bytes(task->octets + (octets.at - frame.at), octets.size);
+    }
+    const struct prosa_bytes copy = prosa_bytes(*rest, octets.size);
+    memcpy(*rest, octets.at, octets.size);
+    *rest += octets.size;
+    return copy;
+}
+
 struct verify_task *verify_task_new(struct prosa_bytes frame, struct prosa_bytes body,
                                     const struct prosa_verify_job *job)
 {
     const struct prosa_bytes parts[] = {job->key, job->message, job->signature};
-    struct prosa_bytes copies[3];
     size_t size = frame.size;
     for (size_t i = 0; i < 3; i++) {
         size += lies_in(parts[i], frame) ? 0 : parts[i].size;
@@ -225,17 +231,10 @@ struct verify_task *verify_task_new(struct prosa_bytes frame, struct prosa_bytes
     *task = (struct verify_task){.size = frame.size, .body_at = (size_t)(body.at - frame.at)};
     memcpy(task->octets, frame.at, frame.size);
     uint8_t *rest = task->octets + frame.size;
-    for (size_t i = 0; i < 3; i++) {
-        if (lies_in(parts[i], frame)) {
-            copies[i] = moved(parts[i], frame, task->octets);
-            continue;
-        }
-        memcpy(rest, parts[i].at, parts[i].size);
-        copies[i] = prosa_bytes(rest, parts[i].size);
-        rest += parts[i].size;
-    }
-    task->job = (struct prosa_verify_job){
-        .key = copies[0], .label = job->label, .message = copies[1], .signature = copies[2]};
+    task->job = (struct prosa_verify_job){.label = job->label};
+    task->job.key = keep(job->key, frame, task, &rest);
+    task->job.message = keep(job->message, frame, task, &rest);
+    task->job.signature = keep(job->signature, frame, task, &rest);
     return task;
 }
 

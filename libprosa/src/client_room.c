@@ -3,6 +3,7 @@
 
 #include <prosa/json.h>
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* The PING behind a LEAVE of "@host": its PONG shows that the room is left [MEM-07]. */
@@ -188,6 +189,7 @@ bool prosa_client_on_joined(struct prosa_client_session *session, const struct p
         prosa_client_room_fault(session, frame, cell->code, cell->clause, joined->room_id, 0, now_ms);
         return false;
     }
+    assert(slot != NULL); /* whoever is out of the room has had a fatal cell */
     prosa_room_id(session->server_key, joined->epoch, joined->room, session->config->keypair.key, room_id);
     if (memcmp(room_id, joined->room_id, PROSA_HASH_SIZE) != 0) {
         prosa_client_room_fault(session, frame, PROSA_CODE_WRONG_ROOM, "MSG-23", joined->room_id, 0, now_ms);
@@ -290,6 +292,7 @@ bool prosa_client_on_member(struct prosa_client_session *session, const struct p
         prosa_client_room_fault(session, frame, cell->code, cell->clause, member->room_id, 0, now_ms);
         return false;
     }
+    assert(slot != NULL); /* whoever is out of the room has had a fatal cell */
     bool me = member->event == PROSA_EVENT_LEFT &&
               memcmp(member->member_key, session->config->keypair.key, PROSA_KEY_SIZE) == 0;
     if (me && slot->state == ROOM_CLIENT_LEAVING)
@@ -371,6 +374,7 @@ bool prosa_client_on_ack(struct prosa_client_session *session, const struct pros
         prosa_client_room_fault(session, frame, cell->code, cell->clause, ack->room_id, 0, now_ms);
         return false;
     }
+    assert(slot != NULL); /* whoever is out of the room has had a fatal cell */
     struct prosa_client_room *room = &slot->room;
     if (ack->acked_counter > room->sent_counter) {
         prosa_client_room_fault(session, frame, PROSA_CODE_ACK_TOO_HIGH, "FLOW-14", ack->room_id,
@@ -424,6 +428,7 @@ void prosa_client_acknowledge(struct prosa_client_session *session, bool all)
 /* [MSG-17] [FLOW-19]: the code of the fault, or 0. */
 static uint16_t check_order(const struct prosa_client_slot *slot, uint64_t room_seq, const char **clause)
 {
+    assert(slot != NULL); /* whoever is out of the room has had a fatal cell */
     if (room_seq != slot->room.seen_seq + 1) {
         *clause = "MSG-17";
         return PROSA_CODE_SEQ_GAP;

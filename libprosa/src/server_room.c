@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "server.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static const struct prosa_bytes host_room = {(const uint8_t *)"@host", 5};
@@ -125,6 +126,7 @@ bool prosa_server_on_join(struct prosa_server_session *session, const struct pro
     const struct prosa_cell *cell = prosa_server_room_cell(slot, ROOM_SERVER_ON_JOIN);
 
     if (cell->action == DO_FATAL) {
+        assert(slot != NULL); /* whoever is out of the room may join it */
         prosa_server_room_fault(session, frame, cell->code, cell->clause, slot->room->room_id, 0, now_ms);
         return false;
     }
@@ -284,6 +286,7 @@ bool prosa_server_on_leave(struct prosa_server_session *session, const struct pr
         prosa_server_room_fault(session, frame, cell->code, cell->clause, leave->room_id, 0, now_ms);
         return false;
     }
+    assert(slot != NULL); /* whoever is out of the room has had a fatal cell */
     if ((slot->flags & SLOT_ACK_DUE) != 0)
         prosa_server_queue_ack(session, slot);
     event->kind = PROSA_SERVER_LEAVE;

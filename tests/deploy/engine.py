@@ -119,14 +119,8 @@ class Engine:
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["docker", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=DEADLINE_S,
-            check=False,
+            ["docker", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace", timeout=DEADLINE_S, check=False,
         )
 
     def docker(self, *words: str) -> str:

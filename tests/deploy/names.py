@@ -33,7 +33,8 @@ def configure(folder: Path, listen: str, *keys: str, work: str = "") -> Path:
     )
     path = folder / "named.conf"
     path.write_text(
-        "".join(keys) + f'options {{ directory "{work}"; pid-file none; session-keyfile none; {listen}\n'
+        "".join(keys)
+        + f'options {{ directory "{work}"; pid-file none; session-keyfile none; {listen}\n'
         "    recursion no; dnssec-validation no; empty-zones-enable no; allow-transfer { none; }; };\n"
         "controls { };\n"
         f'zone "{ZONE}" {{ type primary; file "zone"; update-policy {{ grant one name {NAME} A AAAA; }}; }};\n'
@@ -53,10 +54,7 @@ class Names:
         libraries = next(root.rglob("libisc-*.so")).parent
         self._program = subprocess.Popen(
             [root / "usr/sbin/named", "-g", "-n", "1", "-c", path],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "LD_LIBRARY_PATH": str(libraries)},
         )
         said = []

@@ -94,14 +94,12 @@ class Answer(BaseHTTPRequestHandler):
     def _signature(self, found: re.Match[str], names: list[str], body: bytes) -> str:
         headers = "".join(f"{name}:{' '.join(self.headers.get(name, '').split())}\n" for name in names)
         path, _, query = self.path.partition("?")
-        canonical = "\n".join([self.command, path, query, headers, ";".join(names), hashlib.sha256(body).hexdigest()])
+        canonical = "\n".join(
+            [self.command, path, query, headers, ";".join(names), hashlib.sha256(body).hexdigest()]
+        )
         to_sign = "\n".join(
-            [
-                "AWS4-HMAC-SHA256",
-                self.headers.get("X-Amz-Date", ""),
-                found["scope"],
-                hashlib.sha256(canonical.encode()).hexdigest(),
-            ]
+            ["AWS4-HMAC-SHA256", self.headers.get("X-Amz-Date", ""), found["scope"],
+             hashlib.sha256(canonical.encode()).hexdigest()]
         )
         key = b"AWS4" + self.server.secret.encode()
         for word in [*found["scope"].split("/"), to_sign]:

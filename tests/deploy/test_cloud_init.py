@@ -20,10 +20,7 @@ def schema(path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["/usr/bin/python3", "-m", "cloudinit.cmd.main", "schema", "--config-file", path],
         env={**os.environ, "PYTHONPATH": str(root / "usr/lib/python3/dist-packages"), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
+        capture_output=True, text=True, timeout=DEADLINE_S, check=False,
     )
 
 

@@ -26,23 +26,8 @@ from names import NAME, ZONE, configure, new_key, secret_of
 HERE = Path(__file__).parent
 PORT = 65432
 MACHINE = (
-    "--tty",
-    "--cgroupns",
-    "private",
-    "--cap-add",
-    "SYS_ADMIN",
-    "--cap-add",
-    "SYS_PTRACE",
-    "--cap-add",
-    "NET_ADMIN",
-    "--security-opt",
-    "apparmor=unconfined",
-    "--tmpfs",
-    "/run",
-    "--tmpfs",
-    "/run/lock",
-    "--tmpfs",
-    "/tmp",
+    "--tty", "--cgroupns", "private", "--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "--cap-add", "NET_ADMIN",
+    "--security-opt", "apparmor=unconfined", "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp",
 )
 
 
@@ -190,7 +175,6 @@ def test_a_package_that_is_another_is_refused(scene: Scene) -> None:
 
 def test_only_two_ports_can_be_reached(scene: Scene) -> None:
     """A packet to any other is dropped: nothing comes back until the prober gives up."""
-
     def probe(port: int, code: int) -> None:
         scene.names.run("timeout", "3", "bash", "-c", f"</dev/tcp/host/{port}", code=code)
 
@@ -215,11 +199,7 @@ def event(lines: Lines, name: str, **members: str) -> dict[str, object]:
 def test_clients_find_it_after_it_has_moved(scene: Scene, images: dict[str, str]) -> None:
     """The instance is stopped and started: the same disk, another address, and the old one is somebody else's."""
     client = scene.engine.create(
-        "client",
-        images["host"],
-        "bash",
-        "-c",
-        f"dpkg --install /root/{scene.deb.name} >/dev/null"
+        "client", images["host"], "bash", "-c", f"dpkg --install /root/{scene.deb.name} >/dev/null"
         f" && exec prosa-client --json --nick ada --room lobby --data /root/chat {NAME}:{PORT}",
         options=("--interactive", "--dns", scene.names.address()),
     )

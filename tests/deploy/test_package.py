@@ -30,21 +30,13 @@ def test_the_server_s_package() -> None:
     names = ("prosa-audit", "prosa-client", "prosa-probe", "prosa-server")
     programs = [*(f"/usr/bin/{name}" for name in names), "/usr/sbin/prosa-ddns"]
     manuals = [*(f"/usr/share/man/man1/{name}.1.gz" for name in names), "/usr/share/man/man8/prosa-ddns.8.gz"]
-    units = [
-        f"/usr/lib/systemd/system/{name}"
-        for name in (
-            "prosa-console.socket",
-            "prosa-ddns.service",
-            "prosa-ddns.timer",
-            "prosa-server.service",
-            "prosa-server.socket",
-        )
-    ]
+    units = [f"/usr/lib/systemd/system/{name}" for name in (
+        "prosa-console.socket", "prosa-ddns.service", "prosa-ddns.timer", "prosa-server.service",
+        "prosa-server.socket")]
     doc = ["/usr/share/doc/prosa/changelog.gz", "/usr/share/doc/prosa/copyright"]
     found = files("prosa")
     assert sorted(found) == sorted(
-        [*programs, *manuals, *units, *doc, "/etc/prosa/server.conf", "/usr/share/prosa/ddns.conf"]
-    )
+        [*programs, *manuals, *units, *doc, "/etc/prosa/server.conf", "/usr/share/prosa/ddns.conf"])
     for path, mode in found.items():
         assert mode == f"{'-rwxr-xr-x' if path in programs else '-rw-r--r--'} root/root", path
     assert ask("--info", "prosa", "conffiles") == "/etc/prosa/server.conf\n"

@@ -37,7 +37,9 @@ def service(cloud: Metadata) -> Iterator[Route53]:
 
 @pytest.fixture
 def settings(names: Names, cloud: Metadata, service: Route53) -> dict[str, str]:
-    return {"way": "route53", "zone": HOSTED, "server": names.server, "metadata": cloud.url, "endpoint": service.url}
+    return {
+        "way": "route53", "zone": HOSTED, "server": names.server, "metadata": cloud.url, "endpoint": service.url
+    }
 
 
 def test_a_signed_change(service: Route53, settings: dict[str, str], cloud: Metadata, update: Update) -> None:

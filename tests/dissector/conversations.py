@@ -97,10 +97,9 @@ def handshake(max_frame: int) -> list[tuple[str, bytes]]:
     numbers |= {"features": 0, "version": 1, "max_frame": max_frame}
     frames = [
         ("client", codec.frame("HELLO", versions=(1,), nonce=key, client_key=key, features=0, target="a:1")),
-        (
-            "server",
-            codec.frame("CHALLENGE", (), versions=(1,), nonce=key, server_key=key, handshake_sig=signature, **numbers),
-        ),
+        ("server", codec.frame(
+            "CHALLENGE", (), versions=(1,), nonce=key, server_key=key, handshake_sig=signature, **numbers
+        )),
         ("client", codec.frame("AUTH", nick="ada", handshake_sig=signature)),
         ("server", codec.frame("WELCOME", session=1, time=0)),
     ]

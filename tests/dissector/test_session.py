@@ -15,15 +15,8 @@ from prosa_conformance.codec import Decoded, Ignored
 from prosa_conformance.pcap import Conversation
 from prosa_conformance.registry import FIELDS, FRAMES_BY_TYPE
 
-NAMES = (
-    "tcp.stream",
-    "tcp.srcport",
-    "_ws.col.Protocol",
-    "_ws.col.Info",
-    "prosa.violation",
-    "prosa.type",
-    *(f"prosa.{name}" for name in FIELDS),
-)
+NAMES = ("tcp.stream", "tcp.srcport", "_ws.col.Protocol", "_ws.col.Info", "prosa.violation", "prosa.type",
+         *(f"prosa.{name}" for name in FIELDS))
 Cut = Callable[[Conversation], Conversation]
 CUTS: list[Cut] = [coalesced, cut_everywhere, cut_in_headers]
 OTHER_PORT = 7777

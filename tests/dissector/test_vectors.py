@@ -20,15 +20,8 @@ from prosa_conformance.registry import CONSTANTS, FIELDS, FRAMES, FRAMES_BY_TYPE
 
 VECTORS = Path(__file__).resolve().parents[2] / "spec" / "vectors"
 INFO = "_ws.col.Info"
-NAMES = (
-    "tcp.stream",
-    INFO,
-    "prosa.violation",
-    "prosa.not_displayable",
-    "prosa.undecoded",
-    "prosa.type",
-    *(f"prosa.{name}" for name in FIELDS),
-)
+NAMES = ("tcp.stream", INFO, "prosa.violation", "prosa.not_displayable", "prosa.undecoded", "prosa.type",
+         *(f"prosa.{name}" for name in FIELDS))
 PING = encode(frame("PING", opaque=b""))
 
 # One of each fault, by the id of its vector.

@@ -23,19 +23,15 @@ def run(*words: str | Path, **environment: str) -> str:
     """The standard output of a command, which has to succeed."""
     done = subprocess.run(
         [str(word) for word in words],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        env={**os.environ, **environment},
+        capture_output=True, text=True, timeout=DEADLINE, env={**os.environ, **environment},
     )
     assert done.returncode == 0, f"{shlex.join(done.args)}\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
 def install(prefix: Path) -> Path:
-    run(
-        os.environ["PROSA_CMAKE"], "--install", os.environ["PROSA_BUILD"], "--prefix", prefix, "--component", "libprosa"
-    )
+    run(os.environ["PROSA_CMAKE"], "--install", os.environ["PROSA_BUILD"], "--prefix", prefix,
+        "--component", "libprosa")
     return prefix
 
 
@@ -51,20 +47,8 @@ def library_folder(prefix: Path) -> Path:
 def compile_with_pkg_config(prefix: Path, program: Path, *options: str) -> Path:
     search = str(library_folder(prefix) / "pkgconfig")
     flags = run("pkg-config", *options, "--cflags", "--libs", "prosa", PKG_CONFIG_PATH=search)
-    run(
-        os.environ["PROSA_CC"],
-        "-std=c11",
-        "-Wall",
-        "-Wextra",
-        "-Wpedantic",
-        "-Wconversion",
-        "-Werror",
-        *os.environ["PROSA_CFLAGS"].split(),
-        CONSUMER / "main.c",
-        "-o",
-        program,
-        *shlex.split(flags),
-    )
+    run(os.environ["PROSA_CC"], "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror",
+        *os.environ["PROSA_CFLAGS"].split(), CONSUMER / "main.c", "-o", program, *shlex.split(flags))
     return program
 
 
@@ -89,16 +73,8 @@ def test_pkg_config_static_gives_all_that_the_static_one_needs(tmp_path: Path) -
 
 def test_cmake_package_gives_both(prefix: Path, tmp_path: Path) -> None:
     cmake = os.environ["PROSA_CMAKE"]
-    run(
-        cmake,
-        "-S",
-        CONSUMER,
-        "-B",
-        tmp_path,
-        f"-DCMAKE_PREFIX_PATH={prefix}",
-        f"-DCMAKE_C_COMPILER={os.environ['PROSA_CC']}",
-        f"-DCMAKE_C_FLAGS={os.environ['PROSA_CFLAGS']}",
-    )
+    run(cmake, "-S", CONSUMER, "-B", tmp_path, f"-DCMAKE_PREFIX_PATH={prefix}",
+        f"-DCMAKE_C_COMPILER={os.environ['PROSA_CC']}", f"-DCMAKE_C_FLAGS={os.environ['PROSA_CFLAGS']}")
     run(cmake, "--build", tmp_path)
     assert "[libprosa.so.0]" in needed_libraries(tmp_path / "with_prosa")
     assert "libprosa" not in needed_libraries(tmp_path / "with_static")

@@ -71,9 +71,8 @@ LARGE = {
     "crowd, longer": World("publish.pml", "-DWRITERS=2 -DMESSAGES=2 -DFAULTS=1", PUBLISH, 4000),
     "crowd, worse": World("publish.pml", "-DWRITERS=2 -DMESSAGES=1 -DFAULTS=2", PUBLISH, 4000),
     "narrow, worse": World("publish.pml", "-DCLIENTS=1 -DFIRST_READER=0 -DPIPE=1 -DWINDOW=3 -DFAULTS=4", PUBLISH, 4000),
-    "forger, worse": World(
-        "publish.pml", "-DCLIENTS=1 -DFIRST_READER=0 -DMESSAGES=3 -DFAULTS=3 -DFORGED_ACKS", PUBLISH, 8000
-    ),
+    "forger, worse": World("publish.pml", "-DCLIENTS=1 -DFIRST_READER=0 -DMESSAGES=3 -DFAULTS=3 -DFORGED_ACKS",
+                           PUBLISH, 8000),
 }
 WRONG = (
     Wrong("WRONG_ACK_BEFORE_COMMIT", "pair", "acked_is_committed", FALSE, "FLOW-09"),
@@ -158,10 +157,8 @@ def check_good(name: str, world: World) -> Iterator[str]:
             found = search(searched, False, folder)
             cut = [words for words in CUT_SHORT if words in found.output]
             if found.errors or cut:
-                raise Failure(
-                    f"{name} [{world.sizes}]: {searched} does not hold, or the search was cut short: "
-                    f"{', '.join(cut) or 'a counterexample'}\n{found.output}"
-                )
+                raise Failure(f"{name} [{world.sizes}]: {searched} does not hold, or the search was cut short: "
+                              f"{', '.join(cut) or 'a counterexample'}\n{found.output}")
             yield f"{name:14} {searched:20} holds in all {found.states:9,} states, {found.seconds:5.1f} s"
 
 
@@ -174,10 +171,8 @@ def check_wrong(wrong: Wrong) -> Iterator[str]:
         build(world, binary(wrong.violated), ["-DNOCLAIM"] if wrong.violated == DEADLOCK else [], folder)
         found = search(wrong.violated, True, folder)
         if found.errors == 0 or wrong.sign not in found.output or not found.trail:
-            raise Failure(
-                f"{wrong.macro} [{world.sizes}] breaks {wrong.clause}, and {wrong.violated} does not "
-                f"notice it ({wrong.sign!r} was expected):\n{found.output}"
-            )
+            raise Failure(f"{wrong.macro} [{world.sizes}] breaks {wrong.clause}, and {wrong.violated} does not "
+                          f"notice it ({wrong.sign!r} was expected):\n{found.output}")
         yield f"{wrong.macro:24} breaks {wrong.clause}: {wrong.violated} finds it ({found.states:,} states)"
 
 
@@ -202,8 +197,7 @@ def main(arguments: list[str]) -> int:
             return 2
     worlds = LARGE if large else WORLDS
     checks: list[Callable[[], Iterator[str]]] = [
-        lambda name=name, world=world: check_good(name, world) for name, world in worlds.items()
-    ]
+        lambda name=name, world=world: check_good(name, world) for name, world in worlds.items()]
     if not large:
         checks += [lambda wrong=wrong: check_wrong(wrong) for wrong in WRONG]
     with ThreadPoolExecutor(1 if large else WORKERS) as pool:

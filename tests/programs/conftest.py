@@ -61,7 +61,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 class Server:
     """A small server on the suite's own codec; its console is the operator's."""
 
-    def __init__(self, data: Path, script: Path, words: Sequence[str], timers: str, level: str, port: int) -> None:
+    def __init__(
+        self, data: Path, script: Path, words: Sequence[str], timers: str, level: str, port: int
+    ) -> None:
         self.data = data
         data.mkdir(exist_ok=True)
         env = {

@@ -33,7 +33,9 @@ class Asker:
     """A client of ours, its events read one by one."""
 
     def __init__(self, start: Start, server: Served, nick: str, tmp_path: Path) -> None:
-        self.console = start("prosa-client", "--json", "--nick", nick, "--data", str(tmp_path / nick), server.address)
+        self.console = start(
+            "prosa-client", "--json", "--nick", nick, "--data", str(tmp_path / nick), server.address
+        )
         self.event("joined")
 
     def event(self, name: str, **members: object) -> dict[str, Any]:

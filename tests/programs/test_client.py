@@ -177,7 +177,9 @@ def test_the_second_start_knows_the_server(start: Start, serve: Serve, tmp_path:
     assert len((tmp_path / "data" / "pins").read_text().splitlines()) == 1
 
 
-def test_another_key_is_a_hard_stop_with_both_fingerprints(start: Start, serve: Serve, tmp_path: Path) -> None:
+def test_another_key_is_a_hard_stop_with_both_fingerprints(
+    start: Start, serve: Serve, tmp_path: Path
+) -> None:
     real, false = serve("echo"), serve("echo", name="false-server")
     for server in (real, false):
         console = start("prosa-client", server.address)
@@ -253,7 +255,9 @@ def test_a_target_that_is_pinned_twice_is_an_error(start: Start, tmp_path: Path)
         ("", 0o600, "octets"),
     ],
 )
-def test_a_bad_key_file_is_named_and_kept(start: Start, tmp_path: Path, content: str, mode: int, said: str) -> None:
+def test_a_bad_key_file_is_named_and_kept(
+    start: Start, tmp_path: Path, content: str, mode: int, said: str
+) -> None:
     key = tmp_path / "data" / "client.key"
     key.parent.mkdir()
     key.write_text(content)

@@ -319,7 +319,9 @@ def test_a_new_life_of_the_room_shows_what_was_not_sent(serve: Serve, talk: Talk
     assert [(counter, acked) for counter, acked in kept(tmp_path / "ada") if not acked] == []
 
 
-def test_what_was_signed_under_another_nick_is_shown_as_not_sent(serve: Serve, start: Start, tmp_path: Path) -> None:
+def test_what_was_signed_under_another_nick_is_shown_as_not_sent(
+    serve: Serve, start: Start, tmp_path: Path
+) -> None:
     server = serve("swallow=9", script=ODD_SERVER, level="L2")
     words = ["prosa-client", "--json", "--level", "L2", "--data", str(tmp_path / "ada")]
     ada = start(*words, "--nick", "ada", server.address)
@@ -444,7 +446,9 @@ def test_one_folder_serves_two_servers_at_once(serve: Serve, talk: Talk) -> None
         assert texts(console) == ["0", "1", "2", "3", "4"]
 
 
-def test_a_disk_that_fails_ends_the_program_before_anything_is_sent(serve: Serve, talk: Talk, tmp_path: Path) -> None:
+def test_a_disk_that_fails_ends_the_program_before_anything_is_sent(
+    serve: Serve, talk: Talk, tmp_path: Path
+) -> None:
     server = serve(script=ODD_SERVER, level="L4")
     ada = talk(server, "ada")
     file = sqlite3.connect(tmp_path / "ada" / "messages.db")

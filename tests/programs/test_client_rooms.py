@@ -202,7 +202,9 @@ def fill(server: Server, talk: Talk, count: int) -> None:
         (("--history", "all"), ["1", "2", "3", "4", "5"]),
     ],
 )
-def test_history_at_the_first_visit(serve: Serve, talk: Talk, words: tuple[str, ...], shown: list[str]) -> None:
+def test_history_at_the_first_visit(
+    serve: Serve, talk: Talk, words: tuple[str, ...], shown: list[str]
+) -> None:
     server = serve(level="L4")
     fill(server, talk, 5)
     bob = talk(server, "bob", "lobby", *words)

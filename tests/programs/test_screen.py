@@ -81,7 +81,9 @@ def test_what_was_said_the_status_and_the_line(start: Start, serve: Serve, size:
 
 
 @pytest.mark.parametrize("size", [(5, 20), (3, 10), (2, 9), (1, 4), (1, 1)])
-def test_a_small_window_shows_what_it_has_room_for(start: Start, serve: Serve, size: tuple[int, int]) -> None:
+def test_a_small_window_shows_what_it_has_room_for(
+    start: Start, serve: Serve, size: tuple[int, int]
+) -> None:
     console = start("prosa-client", "--screen", serve("echo").address, terminal=True, size=size)
     console.expect(ENTERS)
     picture = Picture(console)
@@ -158,7 +160,9 @@ def test_without_colours(start: Start, serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(("terminal", "said"), [("dumb", "cannot move"), ("no-such-thing", "TERM"), ("", "TERM")])
-def test_a_terminal_that_cannot_is_told_and_it_goes_on(start: Start, serve: Serve, terminal: str, said: str) -> None:
+def test_a_terminal_that_cannot_is_told_and_it_goes_on(
+    start: Start, serve: Serve, terminal: str, said: str
+) -> None:
     server = serve("echo")
     console = start("prosa-client", "--screen", server.address, env={"TERM": terminal}, terminal=True)
     why = console.expect("it goes on without").decode()

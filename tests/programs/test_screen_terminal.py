@@ -51,7 +51,9 @@ def test_a_signal_leaves_the_terminal_as_it_was(start: Start, serve: Serve, numb
 
 
 @pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGUSR1, signal.SIGTRAP, signal.SIGABRT])
-def test_a_deadly_signal_leaves_the_terminal_as_it_was(start: Start, serve: Serve, number: signal.Signals) -> None:
+def test_a_deadly_signal_leaves_the_terminal_as_it_was(
+    start: Start, serve: Serve, number: signal.Signals
+) -> None:
     console, _, before = start_at(start, serve("echo"))
     console.signal(number)
     assert console.ended() == -number

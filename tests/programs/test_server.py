@@ -55,7 +55,9 @@ def test_the_first_start_makes_a_private_key_and_the_second_keeps_it(serve: Serv
         ("", 0o600, "octets"),
     ],
 )
-def test_a_bad_key_file_is_named_and_kept(start: Start, tmp_path: Path, content: str, mode: int, said: str) -> None:
+def test_a_bad_key_file_is_named_and_kept(
+    start: Start, tmp_path: Path, content: str, mode: int, said: str
+) -> None:
     key = tmp_path / "data" / "server.key"
     key.parent.mkdir()
     key.write_text(content)
@@ -154,7 +156,9 @@ def test_a_program_answers_and_knows_who_asks(serve: Serve, ask: Ask) -> None:
         "no-such-program-anywhere",
     ],
 )
-def test_what_is_no_answer_is_told_and_the_next_question_is_taken(serve: Serve, ask: Ask, command: str) -> None:
+def test_what_is_no_answer_is_told_and_the_next_question_is_taken(
+    serve: Serve, ask: Ask, command: str
+) -> None:
     server = serve("--answer", f'if [ "$PROSA_ASKER_COUNTER" = 1 ]; then {command}; else cat; fi')
     client = ask(server)
     assert client.ask("first") is None
@@ -259,7 +263,9 @@ def test_the_operator_sees_who_asks_and_answers(serve: Serve, ask: Ask) -> None:
         (b"@ada \xff", "1 to 4096 octets"),
     ],
 )
-def test_a_line_that_goes_nowhere_is_not_lost_in_silence(serve: Serve, ask: Ask, line: bytes, said: str) -> None:
+def test_a_line_that_goes_nowhere_is_not_lost_in_silence(
+    serve: Serve, ask: Ask, line: bytes, said: str
+) -> None:
     server = serve()
     client = ask(server)
     server.console.line(line)
@@ -318,7 +324,9 @@ def test_ctrl_c_at_a_terminal_says_goodbye(serve: Serve, ask: Ask) -> None:
     assert "SHUTDOWN" in client.event("disconnected")["reason"]
 
 
-def test_a_session_that_is_refused_replaces_nobody(serve: Serve, ask: Ask, start: Start, tmp_path: Path) -> None:
+def test_a_session_that_is_refused_replaces_nobody(
+    serve: Serve, ask: Ask, start: Start, tmp_path: Path
+) -> None:
     server = serve("--answer", "echo")
     client = ask(server)
     words = ("--nick", "host", "--data", str(tmp_path / "ada"))  # the same key

@@ -137,7 +137,7 @@ def test_kick_ends_the_sessions_of_a_nick_alone(serve: Serve, ask: Ask) -> None:
     ada, bob = ask(server), ask(server, "bob")
     assert say(server, "/kick ada") == "ada is told to go"
     assert refused(ada.console) == "KICKED"
-    server.console.expect('operator-kicked nick="ada"', "err")
+    server.console.expect("operator-kicked nick=\"ada\"", "err")
     server.console.line("@bob still here")
     bob.event("message", text="still here")
     server.stop()
@@ -160,7 +160,9 @@ def test_a_banned_key_stays_out_after_a_restart_until_it_is_let_in(
     server.stop()
 
 
-def test_unbind_makes_a_nick_free_for_another_key(serve: Serve, ask: Ask, start: Start, tmp_path: Path) -> None:
+def test_unbind_makes_a_nick_free_for_another_key(
+    serve: Serve, ask: Ask, start: Start, tmp_path: Path
+) -> None:
     server = serve()
     owner: Asker = ask(server)
     owner.console.line("am I ada?")

@@ -45,9 +45,7 @@ def threads(server: Served) -> Iterator[dict[str, str]]:
 
 
 def test_what_is_refused_in_it(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [SANDBOXED, tmp_path], capture_output=True, text=True, timeout=DEADLINE_S, check=False
-    )
+    done = subprocess.run([SANDBOXED, tmp_path], capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^files: (not )?confined", done.stdout)
 

@@ -96,7 +96,9 @@ def test_bad_settings_end_with_2_and_name_the_word(start: Start, words: list[str
 
 
 @pytest.mark.parametrize("level", ["L0", "L5", "L9"])
-def test_a_level_it_does_not_have_ends_with_89_before_anything_else(start: Start, tmp_path: Path, level: str) -> None:
+def test_a_level_it_does_not_have_ends_with_89_before_anything_else(
+    start: Start, tmp_path: Path, level: str
+) -> None:
     words = ["--port", "none", "--config", str(tmp_path / "missing")]
     console = start("prosa-server", *words, env={"PROSA_LEVEL": level})
     assert console.ended() == 89
@@ -148,7 +150,9 @@ def test_a_level_of_the_file_that_it_does_not_have_ends_with_89(start: Start, tm
     assert 'server.conf line 1: level "L9"' in console.err.decode()
 
 
-@pytest.mark.parametrize(("text", "said"), [(b"port = 1\n\0", "it is no text"), (b"#" * 65537, "it is too large")])
+@pytest.mark.parametrize(
+    ("text", "said"), [(b"port = 1\n\0", "it is no text"), (b"#" * 65537, "it is too large")]
+)
 def test_what_is_no_file_of_settings_is_named(start: Start, tmp_path: Path, text: bytes, said: str) -> None:
     path = config(tmp_path, text)
     console = start("prosa-server", "--config", path)

@@ -91,35 +91,17 @@ def test_kind() -> None:
     """[WIRE-01] is shown by a vector."""
 '''
 
-VECTORS = {
-    "vectors": [
-        {
-            "id": "frame-one",
-            "clauses": ["WIRE-01"],
-            "level": "L0",
-            "request": "decode client 1024 5052011e0000000400a00000",
-            "reply": {"verdict": "frame", "th1": "aabb"},
-            "steps": {"middle": "cc"},
-        }
-    ]
-}
+VECTORS = {"vectors": [{
+    "id": "frame-one", "clauses": ["WIRE-01"], "level": "L0",
+    "request": "decode client 1024 5052011e0000000400a00000",
+    "reply": {"verdict": "frame", "th1": "aabb"}, "steps": {"middle": "cc"},
+}]}
 
-SESSIONS = {
-    "sessions": [
-        {
-            "id": "tiny",
-            "seeds": {},
-            "steps": [
-                {
-                    "from": "client",
-                    "comment": "short",
-                    "hex": "5052011e00000000",
-                    "frame": {"frame": "PING", "type": 30, "version": 1, "length": 0, "fields": {}},
-                }
-            ],
-        }
-    ]
-}
+SESSIONS = {"sessions": [{
+    "id": "tiny", "seeds": {},
+    "steps": [{"from": "client", "comment": "short", "hex": "5052011e00000000",
+               "frame": {"frame": "PING", "type": 30, "version": 1, "length": 0, "fields": {}}}],
+}]}
 
 Edit = Callable[[str, str, str], None]
 
@@ -149,7 +131,6 @@ def tree(tmp_path: Path) -> Path:
 @pytest.fixture
 def edit(tree: Path) -> Edit:
     """edit(file, old, new) replaces the one place of `old`; an empty `old` appends."""
-
     def replace(file: str, old: str, new: str) -> None:
         path = tree / file
         text = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -160,5 +141,4 @@ def edit(tree: Path) -> Edit:
             text += new
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-
     return replace

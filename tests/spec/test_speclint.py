@@ -52,34 +52,22 @@ FAULTS: dict[str, tuple[str, str, str, str, str]] = {
     "mark-missing": (WIRE, "### 3.2.1 Deeper", "## 3.3 Deeper", WIRE, "MUST outside of a clause"),
     "head-without-level": (WIRE, HEAD, "[WIRE-02] (server, wire)", WIRE, "is no head of a clause"),
     "head-without-blank-line": (
-        WIRE,
-        "A client MUST NOT be rude.\n\n",
-        "A client MUST NOT be rude.\n",
-        WIRE,
-        "is no head of a clause",
-    ),
+        WIRE, "A client MUST NOT be rude.\n\n", "A client MUST NOT be rude.\n", WIRE, "is no head of a clause"),
     "unknown-who": (WIRE, HEAD, "[WIRE-02] (waiter, L1, wire)", WIRE, "binds `waiter`"),
     "unknown-level": (WIRE, HEAD, "[WIRE-02] (server, L9, wire)", WIRE, "has the level `L9`"),
     "unknown-testability": (WIRE, HEAD, "[WIRE-02] (server, L1, luck)", WIRE, "is shown by `luck`"),
-    "unknown-area": (WIRE, "", f"{TAIL}[ODD-01] (peer, L1, review(no reason)) It MUST be.\n", WIRE, "unknown area"),
+    "unknown-area": (
+        WIRE, "", f"{TAIL}[ODD-01] (peer, L1, review(no reason)) It MUST be.\n", WIRE, "unknown area"),
     "review-without-reason": (
-        WIRE,
-        "review(kindness is for people to judge)",
-        "review",
-        WIRE,
-        "review without a reason",
-    ),
+        WIRE, "review(kindness is for people to judge)", "review", WIRE, "review without a reason"),
     "reason-without-review": (WIRE, HEAD, "[WIRE-02] (server, L1, wire(hard))", WIRE, "has a reason"),
-    "reused-id": (WIRE, "", f"{TAIL}[WIRE-01] (peer, L0, vector) A frame MUST end.\n", WIRE, "WIRE-01 is given in"),
+    "reused-id": (
+        WIRE, "", f"{TAIL}[WIRE-01] (peer, L0, vector) A frame MUST end.\n", WIRE, "WIRE-01 is given in"),
     "requires-nothing": (WIRE, "SHOULD be kind", "is kind", WIRE, "WIRE-02 requires nothing"),
     "two-requirements": (
-        WIRE,
-        "Anything else is not ours.",
-        "It MUST NOT end so.",
-        WIRE,
-        "2 sentences with a requirement",
-    ),
-    "untested": (OPEN, '- {id: WIRE-04, reason: "nobody listens yet"}\n', "[]\n", WIRE, "WIRE-04 is shown by no test"),
+        WIRE, "Anything else is not ours.", "It MUST NOT end so.", WIRE, "2 sentences with a requirement"),
+    "untested": (OPEN, "- {id: WIRE-04, reason: \"nobody listens yet\"}\n", "[]\n", WIRE,
+                 "WIRE-04 is shown by no test"),
     "open-but-tested": (OPEN, "", '- {id: WIRE-02, reason: "later"}\n', OPEN, "WIRE-02 is tested in"),
     "open-but-unknown": (OPEN, "", '- {id: WIRE-77, reason: "later"}\n', OPEN, "WIRE-77 is unknown"),
     "open-but-review": (OPEN, "", '- {id: WIRE-03, reason: "later"}\n', OPEN, "shown by review"),
@@ -134,29 +122,26 @@ def test_withdrawn_id_is_never_given_again(tree: Path, edit: Edit) -> None:
 def test_vector_shows_a_clause(tree: Path, edit: Edit) -> None:
     edit("tests/unit/test_frame.c", 'PROSA_CLAUSE("WIRE-01")\n', "")
     assert not lint.run(tree).faults
-    (tree / "spec/vectors/frames.json").write_text(json.dumps({"vectors": [{**VECTORS["vectors"][0], "clauses": []}]}))
+    (tree / "spec/vectors/frames.json").write_text(
+        json.dumps({"vectors": [{**VECTORS["vectors"][0], "clauses": []}]}))
     assert [f.what for f in lint.run(tree).faults] == ["WIRE-01 is shown by no test and no vector"]
 
 
 def test_vector_shows_nothing_of_a_connection(tree: Path, edit: Edit) -> None:
     edit(SUITE, '@clause("WIRE-02", quote="A server SHOULD be kind")', "")
     (tree / "spec/vectors/frames.json").write_text(
-        json.dumps({"vectors": [{**VECTORS["vectors"][0], "clauses": ["WIRE-01", "WIRE-02"]}]})
-    )
+        json.dumps({"vectors": [{**VECTORS["vectors"][0], "clauses": ["WIRE-01", "WIRE-02"]}]}))
     assert [f.what for f in lint.run(tree).faults] == ["WIRE-02 is shown by no test and no vector"]
 
 
-@pytest.mark.parametrize(
-    ("file", "text"),
-    [
-        ("tests/unit/test_song.c", 'PROSA_CLAUSE("WIRE-04")\n'),
-        ("tests/programs/test_song.py", '@clause("WIRE-04")\ndef test_song(): ...\n'),
-    ],
-)
+@pytest.mark.parametrize(("file", "text"), [
+    ("tests/unit/test_song.c", 'PROSA_CLAUSE("WIRE-04")\n'),
+    ("tests/programs/test_song.py", '@clause("WIRE-04")\ndef test_song(): ...\n'),
+])
 def test_our_own_tests_close_no_clause(tree: Path, edit: Edit, file: str, text: str) -> None:
     edit(file, "", text)
     assert not lint.run(tree).faults, "an open clause may be tested in a program of ours"
-    edit(OPEN, '- {id: WIRE-04, reason: "nobody listens yet"}\n', "[]\n")
+    edit(OPEN, "- {id: WIRE-04, reason: \"nobody listens yet\"}\n", "[]\n")
     assert [f.what for f in lint.run(tree).faults] == ["WIRE-04 is shown by no test and no vector"]
 
 
@@ -192,3 +177,5 @@ def test_clause_is_read_whole(tree: Path) -> None:
     assert clause.text == "A frame MUST begin with the octets 0x50 0x52. Anything else is not ours."
     assert (clause.file, clause.line, clause.anchor) == (WIRE, 7, "31-frames")
     assert chapters.read_all(tree)[0].clauses[2].reason == "kindness is for people to judge"
+
+

@@ -95,10 +95,7 @@ def mutants() -> list[str]:
 def test_both_codecs_agree_on_mutants() -> None:
     requests = mutants()
     done = subprocess.run(
-        [os.environ["PROSA_CODEC"]],
-        input="\n".join(requests) + "\n",
-        capture_output=True,
-        text=True,
+        [os.environ["PROSA_CODEC"]], input="\n".join(requests) + "\n", capture_output=True, text=True,
         timeout=DEADLINE,
     )
     assert done.returncode == 0, done.stderr

@@ -55,7 +55,11 @@ def decode_words(requests: list[str]) -> list[str]:
 
 def wrong_members(wanted: Json, got: Json) -> dict[str, object]:
     """What the vector lists and the reply has otherwise; the order of fields counts, too."""
-    return {name: got.get(name) for name, value in wanted.items() if json.dumps(got.get(name)) != json.dumps(value)}
+    return {
+        name: got.get(name)
+        for name, value in wanted.items()
+        if json.dumps(got.get(name)) != json.dumps(value)
+    }
 
 
 def test_there_are_vectors() -> None:
