@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from conftest import ROOT, SERVER
 from crowd import Crowd
 from prosa_conformance.places import Ports
 from scene import Scene
 from server import Server
+from stage import ROOT, SERVER
 
 FAULTY = ROOT / "tests" / "faulty"
 MINI = ["env", f"PYTHONPATH={ROOT / 'conformance'}", sys.executable, str(ROOT / "tests" / "suite" / "mini_server.py")]
