@@ -422,7 +422,9 @@ static bool write_some(struct world *world)
 /* What the header promises: fixed before READY; then input, output, slots. */
 static void check_memory(const struct world *world)
 {
-    enum { STEP = 2048 + 2048 + sizeof(struct prosa_run) }; /* octets by which buffers grow, and of small frames behind the last check */
+    enum {
+        STEP = 2048 + 2048 + sizeof(struct prosa_run)
+    }; /* octets by which buffers grow, and of small frames behind the last check */
     const struct prosa_limits *limits = &world->config.limits;
     const struct prosa_server_session *session = &world->session;
     const size_t frame = PROSA_HEADER_SIZE + limits->max_frame;
