@@ -156,3 +156,19 @@ struct prosa_bytes pages_entry(struct pages *pages, int64_t room, uint64_t room_
     const size_t start = place > 0 ? page->ends[place - 1] : 0;
     return prosa_bytes(page->octets + start, page->ends[place] - start);
 }
+
+void pages_forget(struct pages *pages, int64_t room, uint64_t oldest_seq)
+{
+    LIST_EACH(node, &pages->ages)
+    {
+        struct page *page = LIST_OF(node, struct page, age);
+        if (page->room == room && page->first_seq + page->count <= oldest_seq) {
+            drop(pages, page);
+        }
+    }
+}
+
+size_t pages_octets(const struct pages *pages)
+{
+    return pages->octets;
+}

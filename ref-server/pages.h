@@ -19,4 +19,11 @@ void pages_free(struct pages *pages);
  * Empty: it cannot be read (the store has failed, or it was pruned). */
 PROSA_NODISCARD struct prosa_bytes pages_entry(struct pages *pages, int64_t room, uint64_t room_seq);
 
+/* Nobody asks for what is below `oldest_seq` any more: pages that have nothing else go. Nothing is lent now.
+ */
+void pages_forget(struct pages *pages, int64_t room, uint64_t oldest_seq);
+
+/* Octets that all pages take. */
+size_t pages_octets(const struct pages *pages);
+
 #endif

@@ -254,6 +254,7 @@ static void prune(struct hub *hub, struct room *room, uint64_t oldest_seq)
         return; /* the log keeps more than it should: that is all, also when it refuses later */
     }
     room_prune(room, oldest_seq, chain);
+    pages_forget(hub->pages, room->number, oldest_seq);
     journal_set_ticket(hub, item, ticket);
 }
 

@@ -92,9 +92,45 @@ static void test_lent_entries_stay(void)
     rig_fini(&rig);
 }
 
+/* A page stays for the next reader, until all that is in it is pruned. */
+static void test_what_is_pruned_is_forgotten(void)
+{
+    struct rig rig;
+    PROSA_CLAUSE("LIM-08");
+    rig_init(&rig, NULL);
+    rig.hollow = true;
+    rig_open(&rig);
+    struct rig_room dev = rig_make_room(&rig, "dev", 1);
+    struct rig_room other = rig_make_room(&rig, "other", 2);
+    say_many(&rig, &dev, 300, "small");
+    say_many(&rig, &other, 1, "small");
+    struct pages *pages = pages_new(rig.store);
+    CHECK(pages != NULL);
+    CHECK(seq_of(pages_entry(pages, 2, 1)) == 1);
+    const size_t of_other = pages_octets(pages);
+    for (uint64_t seq = 1; seq <= 300; seq++) {
+        CHECK(seq_of(pages_entry(pages, 1, seq)) == seq);
+    }
+    const size_t of_both = pages_octets(pages);
+    pages_forget(pages, 1, 64); /* the first page has entry 64, too */
+    CHECK(pages_octets(pages) == of_both);
+    pages_forget(pages, 1, 129);
+    const size_t left = pages_octets(pages);
+    CHECK(of_other < left && left < of_both);
+    CHECK(seq_of(pages_entry(pages, 1, 129)) == 129);
+    CHECK(pages_octets(pages) == left);
+    pages_forget(pages, 1, 301);
+    CHECK(pages_octets(pages) == of_other);
+    CHECK(seq_of(pages_entry(pages, 2, 1)) == 1);
+    CHECK(pages_octets(pages) == of_other);
+    pages_free(pages);
+    rig_fini(&rig);
+}
+
 int main(void)
 {
     test_entries_in_order_and_at_random();
+    test_what_is_pruned_is_forgotten();
     test_lent_entries_stay();
     return check_result();
 }
