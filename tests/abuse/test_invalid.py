@@ -25,7 +25,7 @@ from server import Server
 from stage import Figures, raise_descriptors, sized
 
 ATTACKERS = 50
-ROUNDS: int = sized(2, 20)  # of each, with a connection of its own
+ROUNDS: int = sized(1, 20)  # of each, with a connection of its own
 MUCH: int = sized(64, 512)  # frames of the largest size in a round
 BEYOND_BURST: int = sized(16, 128)  # frames that cost a token, answered beyond those that a full bucket allows
 SECONDS: int = sized(300, 600)
