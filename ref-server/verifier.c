@@ -68,7 +68,7 @@ static void check(struct verifier *verifier, struct verify_task *task)
 static void *work(void *argument)
 {
     struct verifier *verifier = argument;
-    (void)pthread_setname_np(pthread_self(), "verifier"); /* for top, perf and bench/load/watch.c */
+    (void)pthread_setname_np(pthread_self(), "verifier"); /* for top and perf */
     uint64_t before_ns = clock_thread_ns();
     pthread_mutex_lock(&verifier->lock);
     while (!verifier->stopping) {
@@ -88,10 +88,10 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* Those that are not to wait have their verdicts. With the lock. */
+/* Those that are not to wait have their verdicts, which can be taken. With the lock. */
 static bool fresh_are_done(const struct verifier *verifier)
 {
-    return verifier->had_fresh && list_is_empty(&verifier->fresh);
+    return verifier->had_fresh && list_is_empty(&verifier->fresh) && !list_is_empty(&verifier->done);
 }
 
 /* With the lock. */
@@ -107,8 +107,10 @@ enum verifier_state verifier_help(struct verifier *verifier, uint64_t patience_n
     pthread_mutex_lock(&verifier->lock);
     if (verifier->todo > 0) {
         const uint64_t before_ns = clock_thread_ns();
-        for (unsigned i = 0; i < HELPINGS && verifier->todo > 0 && !fresh_are_done(verifier); i++) {
-            check(verifier, take(verifier));
+        struct verify_task *task;
+        for (unsigned i = 0; i < HELPINGS && !fresh_are_done(verifier) && (task = take(verifier)) != NULL;
+             i++) {
+            check(verifier, task);
         }
         verifier->spent_ns += clock_thread_ns() - before_ns;
     }
@@ -117,7 +119,7 @@ enum verifier_state verifier_help(struct verifier *verifier, uint64_t patience_n
     } else if (verifier->todo == 0) {
         state = VERIFIER_SLEEPS;
     }
-    verifier->had_fresh &= state != VERIFIER_TELLS;
+    verifier->had_fresh &= state == VERIFIER_WORKS;
     verifier->asleep = state == VERIFIER_SLEEPS;
     pthread_mutex_unlock(&verifier->lock);
     return state;

@@ -26,7 +26,7 @@ struct verify_task {
     struct prosa_verify_job job;
     enum prosa_status status; /* the verdict */
     uint8_t state;
-    bool dropped;   /* verify_lane_drop() came first: nobody wants the verdict */
+    bool dropped;   /* verifier_drop() came first: nobody wants the verdict */
     size_t size;    /* octets of the frame that the job is about */
     size_t body_at; /* where its body begins in `octets` */
     uint8_t octets[];

@@ -167,6 +167,26 @@ static void test_newcomers_go_first(void)
     end();
 }
 
+/* Verdicts can be taken at any time: that a newcomer had one before is no reason not to check what waits now. */
+static void test_nobody_waits_for_a_newcomer_that_is_gone(void)
+{
+    size_t of_lane[LANES];
+    CHECK(begin(1));
+    for (size_t i = 0; i < LANES; i++) {
+        put(i, 1);
+    }
+    CHECK(verifier_help(&verifier, LONG_NS) == VERIFIER_WORKS); /* two of three */
+    count_verdicts(of_lane);
+    verifier_drop(&verifier, &lanes[2]);
+    count_verdicts(of_lane);
+    put(0, 2); /* its turn is not over: it is no newcomer */
+    PROSA_CLAUSE("FLOW-42");
+    CHECK(verifier_help(&verifier, LONG_NS) == VERIFIER_TELLS);
+    count_verdicts(of_lane);
+    CHECK(of_lane[0] == 1);
+    end();
+}
+
 static void test_dropped_ones_come_back(void)
 {
     unsigned dropped = 0;
@@ -196,6 +216,7 @@ int main(void)
     test_in_order_for_each_lane(4);
     test_fair_between_lanes();
     test_newcomers_go_first();
+    test_nobody_waits_for_a_newcomer_that_is_gone();
     test_dropped_ones_come_back();
     return check_result();
 }
