@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 
 /* Those of the server itself: log, key, threads, console, listeners, scrapers, a program that answers. */
-#define OWN_DESCRIPTORS 32u
+#define OWN_DESCRIPTORS ((rlim_t)32)
 
 /* Strangers have this part at most, where there are few. */
 #define STRANGERS_SHARE 4u

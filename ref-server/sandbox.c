@@ -157,14 +157,14 @@ static int add_narrow(scmp_filter_ctx filter, const char *name, bool *found)
         {"mmap", 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
         {"mprotect", 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
         /* sd_notify() */
-        {"socket", 2, {SCMP_A0(SCMP_CMP_EQ, AF_UNIX), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xF, SOCK_DGRAM)}},
+        {"socket", 2, {SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xF, SOCK_DGRAM)}},
         /* the name of the interface in a link-local address; whether stdout is a terminal */
-        {"ioctl", 1, {SCMP_A1(SCMP_CMP_EQ, SIOCGIFNAME)}},
-        {"ioctl", 1, {SCMP_A1(SCMP_CMP_EQ, TCGETS)}},
+        {"ioctl", 1, {SCMP_A1(SCMP_CMP_EQ, SIOCGIFNAME, 0)}},
+        {"ioctl", 1, {SCMP_A1(SCMP_CMP_EQ, TCGETS, 0)}},
         /* a thread that only begins */
-        {"prctl", 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)}},
+        {"prctl", 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0)}},
         /* abort() */
-        {"tgkill", 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())}},
+        {"tgkill", 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)}},
     };
     int problem = 0;
     *found = false;

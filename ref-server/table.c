@@ -63,8 +63,10 @@ static bool make_place(struct table *table)
             grown.places[place_of(&grown, table->key_of(table->places[i]))] = table->places[i];
         }
     }
-    free(table->places);
-    *table = grown;
+    void **old = table->places;
+    table->places = grown.places;
+    table->cap = grown.cap;
+    free(old);
     return true;
 }
 

@@ -10,6 +10,7 @@ import secrets
 import socket
 import time
 
+from member import make_publish
 from mob import name_of, reset
 from prosa_conformance import codec, crypto
 from prosa_conformance.codec import Frame
@@ -149,16 +150,7 @@ class Bare:
         return answer
 
     def make_publish(self, room_id: bytes, counter: int, text: str = "x") -> Frame:
-        publish = codec.frame(
-            "PUBLISH",
-            nick=self.nick,
-            room_id=room_id,
-            author_key=self.key,
-            counter=counter,
-            sent_at=time.time_ns() // 1_000_000,
-            text=text,
-        )
-        return crypto.sign_message(self.seed, publish)
+        return make_publish(self.seed, self.nick, room_id, counter, text)
 
     def barrier(self) -> None:
         """Everything said before has had its outcome [LIVE-02]."""

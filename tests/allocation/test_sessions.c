@@ -410,8 +410,6 @@ static void client_hears(const struct prosa_client_event *event)
         break;
     case PROSA_CLIENT_JOINED:
     case PROSA_CLIENT_COVERED:
-        keep(event->room);
-        break;
     case PROSA_CLIENT_MESSAGE:
         keep(event->room);
         break;
@@ -465,9 +463,9 @@ static bool chat(void)
 
 /* --- one conversation ------------------------------------------------------------------------- */
 
-static void begin_life(uint8_t number)
+static void begin_life(unsigned number)
 {
-    const uint8_t nonce[PROSA_NONCE_SIZE] = {number};
+    const uint8_t nonce[PROSA_NONCE_SIZE] = {(uint8_t)number};
     scene.up = scene.down = (struct pipe){0};
     scene.client_config.pinned_key = scene.kept.has_pin ? scene.kept.pin : NULL;
     scene.said = 0;
@@ -483,7 +481,7 @@ static void begin_life(uint8_t number)
 }
 
 /* Until both have ended. False: one of them waits for a time to come, though nothing is on its way. */
-static bool live(uint8_t number)
+static bool live(unsigned number)
 {
     bool moves = true;
     begin_life(number);
@@ -541,7 +539,7 @@ static size_t play(size_t from, size_t to)
     set_scene();
     const size_t before = scarce_blocks();
     size_t count = 0;
-    for (uint8_t life = 1; life <= LIVES; life++) {
+    for (unsigned life = 1; life <= LIVES; life++) {
         scarce_begin(life < LIVES ? from : SCARCE_NEVER, to);
         const bool is_over = live(life);
         count = life < LIVES ? scarce_end() : count;

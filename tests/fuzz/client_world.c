@@ -14,6 +14,7 @@ void world_init(struct world *world, const uint8_t settings[static SCRIPT_HEAD])
     static const uint8_t seeds[2][PROSA_SEED_SIZE] = {{1}, {2}};
     static const uint8_t nonce[PROSA_NONCE_SIZE] = {9};
     memset(world, 0, offsetof(struct world, wire));
+    world->heard.size = 0;
     world->now = 1000;
     world->takes = SIZE_MAX;
     world->holds_trust = settings[1] % 4 == 3;

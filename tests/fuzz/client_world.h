@@ -11,7 +11,7 @@
 
 #include <prosa/client_session.h>
 
-enum { ROOMS = 3, WIRE = 1 << 18, HEARD = 1 << 18, PINGS = 4096 };
+enum { ROOMS = 3, WIRE = 1 << 18, PINGS = 4096 };
 
 struct book {
     const char *name;
@@ -47,12 +47,12 @@ struct world {
     /* The server. */
     bool has_hello, has_auth, is_lost;
     struct prosa_sha256 hello;
-    size_t heard_size, ping_count, pong_count;
+    size_t ping_count, pong_count;
     uint16_t farewell; /* code of BYE or of a fatal ERROR; 0: none yet */
 
-    /* From here on only what the numbers above say has a value. */
-    uint8_t wire[WIRE];        /* on its way to the session */
-    uint8_t heard[HEARD];      /* not yet a frame */
+    /* From here on only what numbers say has a value. */
+    uint8_t wire[WIRE]; /* on its way to the session */
+    struct frames_heard heard;
     uint8_t opaque[PINGS][17]; /* of the PINGs that were sent: size, octets */
 };
 

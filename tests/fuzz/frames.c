@@ -357,3 +357,26 @@ size_t frames_set(uint8_t *frame, size_t size, size_t cap, uint16_t tag, struct 
     }
     return size;
 }
+
+void frames_hear(struct frames_heard *heard, struct prosa_bytes octets,
+                 void (*take)(void *listener, const struct prosa_frame *frame), void *listener)
+{
+    struct prosa_frame frame;
+    size_t used = 0;
+    PROMISE(octets.size <= sizeof heard->octets - heard->size);
+    memcpy(heard->octets + heard->size, octets.at, octets.size);
+    heard->size += octets.size;
+    for (;;) {
+        const struct prosa_bytes rest = prosa_bytes(heard->octets + used, heard->size - used);
+        const enum prosa_status status =
+            rest.size == 0 ? PROSA_PARTIAL : prosa_frame_parse(rest, PROSA_MAX_FRAME_CEILING, &frame);
+        PROMISE(status == PROSA_OK || status == PROSA_PARTIAL);
+        if (status == PROSA_PARTIAL) {
+            break;
+        }
+        take(listener, &frame);
+        used += frame.octets.size;
+    }
+    memmove(heard->octets, heard->octets + used, heard->size - used);
+    heard->size -= used;
+}

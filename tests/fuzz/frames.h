@@ -27,4 +27,14 @@ size_t frames_set(uint8_t *frame, size_t size, size_t cap, uint16_t tag, struct 
 /* The value of the first field with this tag; empty: it has none. */
 struct prosa_bytes frames_get(const uint8_t *frame, size_t size, uint16_t tag);
 
+/* What came out of a session, and is not yet a frame. */
+struct frames_heard {
+    size_t size;
+    uint8_t octets[1 << 18];
+};
+
+/* Octets come out of a session: its whole frames are taken, one after the other. */
+void frames_hear(struct frames_heard *heard, struct prosa_bytes octets,
+                 void (*take)(void *listener, const struct prosa_frame *frame), void *listener);
+
 #endif

@@ -304,11 +304,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     prosa_reader_init(&reader, prosa_bytes(data, size));
     const struct image *from = &images[prosa_read_u8(&reader) % 2];
     const uint8_t looks = prosa_read_u8(&reader);
-    struct image image;
+    struct image image = *from;
     for (size_t i = 0; i < FILES; i++) {
         memcpy(copies[i], from->files[i], from->sizes[i]);
         image.files[i] = copies[i];
-        image.sizes[i] = from->sizes[i];
     }
     size_t count = 0;
     bool small = true;

@@ -57,7 +57,8 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size)
         memmove(data + at, data + at + 1, size - at - 1);
         return size - 1;
     }
-    const uint32_t change = action == 2 ? 1u << dice_below(&octets_dice, 8) : (uint32_t)dice_any(&octets_dice);
+    const uint32_t change =
+        action == 2 ? 1u << dice_below(&octets_dice, 8) : (uint32_t)dice_any(&octets_dice);
     data[at] = (uint8_t)(data[at] ^ change);
     return size;
 }

@@ -261,8 +261,9 @@ static void hear_farewell(struct world *world, uint16_t code)
     }
 }
 
-static void hear_frame(struct world *world, const struct prosa_frame *frame)
+static void hear_frame(void *listener, const struct prosa_frame *frame)
 {
+    struct world *world = listener;
     struct prosa_message message;
     PROMISE(prosa_message_decode(frame, PROSA_FROM_SERVER, &message) == PROSA_OK);
     PROMISE(world->farewell == 0);
@@ -322,22 +323,5 @@ static void hear_frame(struct world *world, const struct prosa_frame *frame)
 
 void peer_hear(struct world *world, struct prosa_bytes octets)
 {
-    struct prosa_frame frame;
-    size_t used = 0;
-    PROMISE(octets.size <= HEARD - world->heard_size);
-    memcpy(world->heard + world->heard_size, octets.at, octets.size);
-    world->heard_size += octets.size;
-    for (;;) {
-        const struct prosa_bytes rest = prosa_bytes(world->heard + used, world->heard_size - used);
-        const enum prosa_status status =
-            rest.size == 0 ? PROSA_PARTIAL : prosa_frame_parse(rest, PROSA_MAX_FRAME_CEILING, &frame);
-        PROMISE(status == PROSA_OK || status == PROSA_PARTIAL);
-        if (status == PROSA_PARTIAL) {
-            break;
-        }
-        hear_frame(world, &frame);
-        used += frame.octets.size;
-    }
-    memmove(world->heard, world->heard + used, world->heard_size - used);
-    world->heard_size -= used;
+    frames_hear(&world->heard, octets, hear_frame, world);
 }

@@ -34,6 +34,7 @@ void world_init(struct world *world, const uint8_t settings[static SCRIPT_HEAD])
     static const uint8_t nonce[PROSA_NONCE_SIZE] = {3};
     static const uint32_t reads[] = {1, 7, 512, 4096};
     memset(world, 0, offsetof(struct world, wire));
+    world->heard.size = 0;
     world->now = 1000;
     world->takes = SIZE_MAX;
     world->policy = settings[7];

@@ -11,7 +11,7 @@
 
 #include <prosa/server_session.h>
 
-enum { ROOMS = 3, ENTRIES = 64, WIRE = 1 << 18, HEARD = 1 << 18, PINGS = 4096 };
+enum { ROOMS = 3, ENTRIES = 64, WIRE = 1 << 18, PINGS = 4096 };
 
 /* A room, as the server has it and as the peer knows it. */
 struct book {
@@ -85,12 +85,12 @@ struct world {
     uint8_t nick[32];
     size_t nick_size;
     bool has_challenge, is_welcome, is_lost; /* is_lost: what was sent is no run of frames */
-    size_t heard_size, ping_count, pong_count;
+    size_t ping_count, pong_count;
     uint16_t farewell; /* code of BYE or of a fatal ERROR; 0: none yet */
 
-    /* From here on only what the numbers above say has a value. */
-    uint8_t wire[WIRE];        /* on its way to the session */
-    uint8_t heard[HEARD];      /* not yet a frame */
+    /* From here on only what numbers say has a value. */
+    uint8_t wire[WIRE]; /* on its way to the session */
+    struct frames_heard heard;
     uint8_t opaque[PINGS][17]; /* of the PINGs that were sent: size, octets */
 };
 

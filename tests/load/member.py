@@ -21,6 +21,20 @@ from scene import Scene
 from server import Server
 
 
+def make_publish(seed: bytes, nick: str, room_id: bytes, counter: int, text: str) -> Frame:
+    """A signed PUBLISH of now."""
+    publish = codec.frame(
+        "PUBLISH",
+        nick=nick,
+        room_id=room_id,
+        author_key=crypto.public_key(seed),
+        counter=counter,
+        sent_at=time.time_ns() // 1_000_000,
+        text=text,
+    )
+    return crypto.sign_message(seed, publish)
+
+
 @dataclass
 class Kept:
     """What a member keeps of a room for good."""
@@ -142,16 +156,7 @@ class Member:
         kept.texts.clear()
 
     def make_publish(self, room_id: bytes, counter: int, text: str) -> Frame:
-        publish = codec.frame(
-            "PUBLISH",
-            nick=self.nick,
-            room_id=room_id,
-            author_key=self.key,
-            counter=counter,
-            sent_at=time.time_ns() // 1_000_000,
-            text=text,
-        )
-        return crypto.sign_message(self.seed, publish)
+        return make_publish(self.seed, self.nick, room_id, counter, text)
 
     def note(self, kind: str, **members: object) -> None:
         self.scene.note(self.nick, {"event": kind, **members})

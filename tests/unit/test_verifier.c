@@ -167,7 +167,8 @@ static void test_newcomers_go_first(void)
     end();
 }
 
-/* Verdicts can be taken at any time: that a newcomer had one before is no reason not to check what waits now. */
+/* Verdicts can be taken at any time: that a newcomer had one before is no reason not to check what waits now.
+ */
 static void test_nobody_waits_for_a_newcomer_that_is_gone(void)
 {
     size_t of_lane[LANES];
