@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include <prosa/sign.h>
 
+#include <nettle/sha2.h>
 #include <sodium.h>
 
 #define LABEL_MAX 32u
 
-_Static_assert(sizeof(crypto_hash_sha256_state) <= sizeof(struct prosa_sha256), "room for the state");
+_Static_assert(sizeof(struct sha256_ctx) <= sizeof(struct prosa_sha256), "room for the state");
 _Static_assert(crypto_sign_SEEDBYTES == PROSA_SEED_SIZE, "Ed25519");
 _Static_assert(crypto_sign_PUBLICKEYBYTES == PROSA_KEY_SIZE, "Ed25519");
 _Static_assert(crypto_sign_BYTES == PROSA_SIGNATURE_SIZE, "Ed25519");
-_Static_assert(crypto_hash_sha256_BYTES == PROSA_HASH_SIZE, "SHA-256");
+_Static_assert(SHA256_DIGEST_SIZE == PROSA_HASH_SIZE, "SHA-256");
 
 /* --- the acceptance rule, on plain octets (chapter 4.5) ---------------------------------------- */
 
@@ -126,9 +127,10 @@ void prosa_wipe(void *at, size_t size)
 void prosa_key_fingerprint(const uint8_t key[static PROSA_KEY_SIZE],
                            uint8_t out[static PROSA_FINGERPRINT_SIZE])
 {
-    uint8_t hash[PROSA_HASH_SIZE];
-    crypto_hash_sha256(hash, key, PROSA_KEY_SIZE);
-    memcpy(out, hash, PROSA_FINGERPRINT_SIZE);
+    struct sha256_ctx hash;
+    sha256_init(&hash);
+    sha256_update(&hash, PROSA_KEY_SIZE, key);
+    sha256_digest(&hash, PROSA_FINGERPRINT_SIZE, out);
 }
 
 /* What is signed, in one piece: label || prefix || message. */
@@ -198,28 +200,29 @@ enum prosa_status prosa_verify(struct prosa_bytes key, struct prosa_bytes label,
 
 /* --- SHA-256 ------------------------------------------------------------------------------------ */
 
+/* Of nettle, which has the processor's own instructions for it, where there are some; libsodium has not. */
 void prosa_sha256_init(struct prosa_sha256 *hash)
 {
-    crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
+    struct sha256_ctx state;
+    sha256_init(&state);
     memcpy(hash->state, &state, sizeof state);
 }
 
 void prosa_sha256_add(struct prosa_sha256 *hash, struct prosa_bytes octets)
 {
-    crypto_hash_sha256_state state;
+    struct sha256_ctx state;
     if (octets.size == 0)
         return;
     memcpy(&state, hash->state, sizeof state);
-    crypto_hash_sha256_update(&state, octets.at, octets.size);
+    sha256_update(&state, octets.size, octets.at);
     memcpy(hash->state, &state, sizeof state);
 }
 
 void prosa_sha256_final(struct prosa_sha256 *hash, uint8_t out[static PROSA_HASH_SIZE])
 {
-    crypto_hash_sha256_state state;
+    struct sha256_ctx state;
     memcpy(&state, hash->state, sizeof state);
-    crypto_hash_sha256_final(&state, out);
+    sha256_digest(&state, PROSA_HASH_SIZE, out);
 }
 
 /* --- handshake, message, checkpoint ------------------------------------------------------------ */

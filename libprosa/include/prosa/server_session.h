@@ -187,7 +187,7 @@ PROSA_API void prosa_server_session_fail(struct prosa_server_session *session, e
 /* --- Octets out: one batch a writev, lent by caller and session; nothing else is called on the
  *     session between batch() and sent() --- */
 
-#define PROSA_BATCH_SLICES 64
+#define PROSA_BATCH_SLICES 256
 #define PROSA_BATCH_OCTETS 262144 /* a batch asks for no more entries beyond this */
 
 /* One a thread is enough. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * sign: Ed25519 with the acceptance rule of PROSA/1, SHA-256, and every hash and signature that the
- * protocol names. Its source is the only room that includes libsodium.
+ * protocol names. Its source is the only room that includes libsodium and nettle.
  * It refuses to make random octets: seeds and nonces are the caller's.
  * Signing and verifying copy label and message to the stack, at most 66 KiB.
  * Functions on frames expect frames that decoded without a fault.
@@ -56,7 +56,7 @@ PROSA_API PROSA_NODISCARD enum prosa_status prosa_verify(struct prosa_bytes key,
 
 /* SHA-256 in steps. A plain value: it can be copied to go on in two ways. */
 struct prosa_sha256 {
-    uint64_t state[13];
+    uint64_t state[14];
 };
 
 PROSA_API void prosa_sha256_init(struct prosa_sha256 *hash);
