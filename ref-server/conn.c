@@ -162,11 +162,18 @@ static bool fill(struct conn *conn, struct pages *pages, struct prosa_batch *bat
 static ssize_t write_batch(int fd, const struct prosa_batch *batch)
 {
     struct iovec parts[PROSA_BATCH_SLICES];
+    const uint8_t *end = NULL;
+    int count = 0;
     for (size_t i = 0; i < batch->count; i++) {
-        parts[i].iov_base = (void *)batch->slices[i].at;
-        parts[i].iov_len = batch->slices[i].size;
+        const struct prosa_bytes slice = batch->slices[i];
+        if (slice.at == end) {
+            parts[count - 1].iov_len += slice.size; /* entries of a room stand side by side */
+        } else {
+            parts[count++] = (struct iovec){.iov_base = (void *)slice.at, .iov_len = slice.size};
+        }
+        end = slice.at + slice.size;
     }
-    return writev(fd, parts, (int)batch->count);
+    return writev(fd, parts, count);
 }
 
 size_t conn_send(struct conn *conn, struct pages *pages, uint64_t now_ms)

@@ -30,6 +30,7 @@ struct room *room_new(const uint8_t server_key[static PROSA_KEY_SIZE],
     memcpy(room->pruned_chain, room->chain, PROSA_HASH_SIZE);
     room->audit = audit;
     room->kept_seq = 1;
+    strip_init(&room->strip);
     list_init(&room->due);
     list_init(&room->grown);
     roster_init(&room->roster, &room->shared);
@@ -45,7 +46,7 @@ static void drop_first(struct room *room)
 {
     struct room_entry *entry = place_of(room, room->kept_seq);
     room->octets -= entry->size;
-    free(entry->octets);
+    strip_drop_first(&room->strip, entry->size);
     room->kept_seq++;
 }
 
@@ -61,9 +62,7 @@ void room_free(struct room *room)
     if (room == NULL) {
         return;
     }
-    while (room->kept_seq <= room->last_seq) {
-        drop_first(room);
-    }
+    strip_fini(&room->strip);
     free(room->entries);
     tdestroy(room->authors, free_author);
     roster_fini(&room->roster);
@@ -189,16 +188,17 @@ enum prosa_status room_append(struct room *room, struct room_author *author, str
     if (!make_entry_place(room) || (!room->durable && !make_id_place(author))) {
         return PROSA_ERR_NO_SPACE;
     }
-    struct room_entry entry = {.octets = malloc(cap)};
+    struct room_entry entry = {.octets = strip_add(&room->strip, cap)};
     if (entry.octets == NULL) {
         return PROSA_ERR_NO_SPACE;
     }
     const enum prosa_status status = prosa_deliver_encode(
         publish, seq, time, room->audit ? room->chain : NULL, entry.octets, cap, &entry.size);
     if (status != PROSA_OK) {
-        free(entry.octets);
+        strip_drop_last(&room->strip, cap);
         return status;
     }
+    assert(entry.size == cap);
     *place_of(room, seq) = entry;
     room->octets += entry.size;
     room->last_seq = seq;
@@ -258,7 +258,7 @@ void room_take_back(struct room *room, uint64_t last_seq, const uint8_t chain[st
     while (room->last_seq > last_seq) {
         struct room_entry *entry = place_of(room, room->last_seq);
         room->octets -= entry->size;
-        free(entry->octets);
+        strip_drop_last(&room->strip, entry->size);
         room->last_seq--;
     }
     memcpy(room->chain, chain, PROSA_HASH_SIZE);

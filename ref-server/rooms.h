@@ -10,6 +10,7 @@
 
 #include "members.h"
 #include "sizes.h"
+#include "strip.h"
 
 #include <prosa/server_session.h>
 
@@ -45,6 +46,7 @@ struct room {
     uint64_t last_seq;    /* last entry that is appended; committed up to shared.head_seq */
     uint64_t kept_seq;    /* first entry in memory; last_seq + 1: there is none */
     struct room_entry *entries;
+    struct strip strip;                    /* their octets, in this order */
     size_t entry_cap;                      /* a power of two, or 0; entry n stands at n % entry_cap */
     size_t octets;                         /* of the entries in memory */
     uint8_t chain[PROSA_HASH_SIZE];        /* h_last_seq [AUD-01] */
