@@ -18,8 +18,10 @@
 #define ACCEPT_BATCH 16
 
 /* How long verdicts wait for more of them while there are signatures to check: so many times what the turns
- * took that the last ones led to. A turn costs about the same for one message as for many. */
+ * took that the last ones led to. A turn costs about the same for one message as for many; but who comes
+ * while it lasts waits for its end, so turns are short as long as some come who are in a hurry. */
 #define PATIENCE_TURNS   16u
+#define PATIENCE_LEAST   2u
 #define PATIENCE_MOST_NS 8000000u
 
 /* How often entries that are too old are looked for. */
@@ -334,10 +336,10 @@ static void turn(struct hub *hub, struct conn *conn)
 
 /* --- what others have done -------------------------------------------------------------------- */
 
-static void take_verdicts(struct hub *hub)
+static void take_verdicts(struct hub *hub, bool all)
 {
     struct verify_task *task;
-    while ((task = verifier_next(&hub->verifier)) != NULL) {
+    while ((task = verifier_next(&hub->verifier, all)) != NULL) {
         struct conn *conn = task->lane->owner;
         if (task->room != NULL) {
             publishing_verified(hub, conn, task);
@@ -379,7 +381,7 @@ void clients_wake(struct hub *hub, const struct loop_event *event)
 {
     if (event->source == &hub->verdicts) {
         verifier_hear(&hub->verifier);
-        take_verdicts(hub);
+        take_verdicts(hub, true);
     }
     take_outcomes(hub);
 }
@@ -428,22 +430,25 @@ static void drop_lanes(struct hub *hub)
 
 bool clients_work(struct hub *hub)
 {
-    uint64_t patience_ns = PATIENCE_TURNS * hub->turns_ns;
+    uint64_t patience_ns = hub->patience * hub->turns_ns;
     patience_ns = patience_ns < PATIENCE_MOST_NS ? patience_ns : PATIENCE_MOST_NS;
-    switch (verifier_help(&hub->verifier, patience_ns)) {
-    case VERIFIER_SLEEPS:
+    const enum verifier_state state = verifier_help(&hub->verifier, patience_ns);
+    if (state == VERIFIER_SLEEPS) {
         drop_lanes(hub);
-        return false;
-    case VERIFIER_WORKS:
-        return true;
-    case VERIFIER_TELLS:
-        break;
+    }
+    if (state == VERIFIER_SLEEPS || state == VERIFIER_WORKS) {
+        return state == VERIFIER_WORKS;
     }
     const uint64_t start_ns = clock_now_ns();
-    take_verdicts(hub);
+    take_verdicts(hub, state == VERIFIER_TELLS);
     take_outcomes(hub);
     clients_settle(hub);
-    hub->turns_ns = clock_now_ns() - start_ns;
+    if (state == VERIFIER_HURRIES) {
+        hub->patience = PATIENCE_LEAST;
+    } else {
+        hub->patience = hub->patience < PATIENCE_TURNS ? hub->patience + 1 : PATIENCE_TURNS;
+        hub->turns_ns = clock_now_ns() - start_ns;
+    }
     return true;
 }
 

@@ -50,6 +50,7 @@ struct hub {
     uint64_t last_ticket, decided_ticket;
     struct stats stats;
     uint64_t turns_ns; /* how long it took to hand out the last verdicts */
+    unsigned patience; /* how many times that verdicts wait for more */
     bool credit_held;  /* too much is undecided: limits do not rise [FLOW-35] */
 };
 

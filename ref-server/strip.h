@@ -19,7 +19,8 @@ struct strip {
 void strip_init(struct strip *strip);
 void strip_fini(struct strip *strip);
 
-/* `size` octets, at least 1, at the end, valid until they are dropped. NULL: no memory, nothing is changed. */
+/* `size` octets, at least 1, at the end, valid until they are dropped. NULL: no memory, nothing is changed.
+ */
 PROSA_NODISCARD uint8_t *strip_add(struct strip *strip, size_t size);
 
 /* The first thing, or the last one, of `size` octets; also a part of the last one. */

@@ -23,11 +23,12 @@ static struct verify_task *take(struct verifier *verifier)
     while ((lane = LIST_FIRST(&verifier->fresh, struct lane, ready)) != NULL ||
            (lane = LIST_FIRST(&verifier->known, struct lane, ready)) != NULL) {
         struct verify_task *task = lane->todo;
-        verifier->had_fresh |= verifier->fresh.next == &lane->ready;
+        const bool fresh = verifier->fresh.next == &lane->ready;
         list_remove(&lane->ready);
         if (task != NULL) {
             list_append(&verifier->known, &lane->ready);
             lane->todo = task->next;
+            task->fresh = fresh && lane->todo == NULL; /* the first of many can wait for them */
             task->state = TASK_RUNS;
             verifier->todo--;
             return task;
@@ -36,17 +37,18 @@ static struct verify_task *take(struct verifier *verifier)
     return NULL;
 }
 
-/* The lane has a verdict that can be taken. With the lock. */
+/* Puts the lane among those with verdicts that can be taken, if it has one. With the lock. */
 static void announce(struct verifier *verifier, struct lane *lane)
 {
     const uint64_t one = 1;
-    if (lane->first == NULL || lane->first->state != TASK_DONE || !list_is_empty(&lane->done)) {
+    list_remove(&lane->done);
+    if (lane->first == NULL || lane->first->state != TASK_DONE) {
         return;
     }
-    if (list_is_empty(&verifier->done)) {
+    if (!lane->ahead && list_is_empty(&verifier->done)) {
         verifier->since_ns = clock_now_ns();
     }
-    list_append(&verifier->done, &lane->done);
+    list_append(lane->ahead ? &verifier->ahead : &verifier->done, &lane->done);
     if (verifier->asleep) {
         verifier->asleep = false;
         (void)!write(verifier->wake, &one, sizeof one);
@@ -62,7 +64,10 @@ static void check(struct verifier *verifier, struct verify_task *task)
     task->status = status;
     task->state = TASK_DONE;
     verifier->checked++;
-    announce(verifier, task->lane);
+    if (task->fresh || list_is_empty(&task->lane->done)) {
+        task->lane->ahead |= task->fresh;
+        announce(verifier, task->lane);
+    }
 }
 
 static void *work(void *argument)
@@ -91,14 +96,13 @@ static void *work(void *argument)
 /* Those that are not to wait have their verdicts, which can be taken. With the lock. */
 static bool fresh_are_done(const struct verifier *verifier)
 {
-    return verifier->had_fresh && list_is_empty(&verifier->fresh) && !list_is_empty(&verifier->done);
+    return !list_is_empty(&verifier->ahead) && (list_is_empty(&verifier->fresh) || verifier->todo == 0);
 }
 
 /* With the lock. */
 static bool is_time(const struct verifier *verifier, uint64_t patience_ns)
 {
-    return verifier->todo == 0 || fresh_are_done(verifier) ||
-           clock_now_ns() - verifier->since_ns >= patience_ns;
+    return verifier->todo == 0 || clock_now_ns() - verifier->since_ns >= patience_ns;
 }
 
 enum verifier_state verifier_help(struct verifier *verifier, uint64_t patience_ns)
@@ -114,12 +118,14 @@ enum verifier_state verifier_help(struct verifier *verifier, uint64_t patience_n
         }
         verifier->spent_ns += clock_thread_ns() - before_ns;
     }
-    if (!list_is_empty(&verifier->done)) {
-        state = is_time(verifier, patience_ns) ? VERIFIER_TELLS : VERIFIER_WORKS;
-    } else if (verifier->todo == 0) {
+    const bool may_wait = !list_is_empty(&verifier->done);
+    if (may_wait && is_time(verifier, patience_ns)) {
+        state = VERIFIER_TELLS;
+    } else if (fresh_are_done(verifier)) {
+        state = VERIFIER_HURRIES;
+    } else if (verifier->todo == 0 && !may_wait) {
         state = VERIFIER_SLEEPS;
     }
-    verifier->had_fresh &= state == VERIFIER_WORKS;
     verifier->asleep = state == VERIFIER_SLEEPS;
     pthread_mutex_unlock(&verifier->lock);
     return state;
@@ -155,6 +161,7 @@ int verifier_init(struct verifier *verifier, size_t count)
     }
     list_init(&verifier->fresh);
     list_init(&verifier->known);
+    list_init(&verifier->ahead);
     list_init(&verifier->done);
     pthread_mutex_init(&verifier->lock, NULL);
     pthread_cond_init(&verifier->work, NULL);
@@ -287,21 +294,22 @@ void verifier_hear(struct verifier *verifier)
     (void)!read(verifier->wake, &unused, sizeof unused);
 }
 
-struct verify_task *verifier_next(struct verifier *verifier)
+struct verify_task *verifier_next(struct verifier *verifier, bool all)
 {
     pthread_mutex_lock(&verifier->lock);
-    struct lane *lane = LIST_FIRST(&verifier->done, struct lane, done);
+    struct lane *lane = LIST_FIRST(&verifier->ahead, struct lane, done);
+    if (lane == NULL && all) {
+        lane = LIST_FIRST(&verifier->done, struct lane, done);
+    }
     struct verify_task *task = NULL;
     if (lane != NULL) {
         task = lane->first;
         lane->first = task->next;
         lane->last = lane->first == NULL ? NULL : lane->last;
+        lane->ahead = lane->ahead && !task->fresh;
         lane->count--;
         verifier->waiting--;
-        list_remove(&lane->done);
-        if (lane->first != NULL && lane->first->state == TASK_DONE) {
-            list_append(&verifier->done, &lane->done); /* lanes take turns here, too */
-        }
+        announce(verifier, lane); /* lanes take turns here, too */
     }
     pthread_mutex_unlock(&verifier->lock);
     return task;

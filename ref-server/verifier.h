@@ -26,6 +26,7 @@ struct verify_task {
     struct prosa_verify_job job;
     enum prosa_status status; /* the verdict */
     uint8_t state;
+    bool fresh;     /* private: taken from a lane that was */
     bool dropped;   /* verifier_drop() came first: nobody wants the verdict */
     size_t size;    /* octets of the frame that the job is about */
     size_t body_at; /* where its body begins in `octets` */
@@ -39,6 +40,7 @@ struct lane {
     struct list ready, done; /* private */
     struct verify_task *first, *todo, *last;
     size_t count; /* tasks whose verdicts were not taken */
+    bool ahead;   /* private: has the verdict of a task that was taken when it was fresh */
 };
 
 struct verifier {
@@ -46,12 +48,12 @@ struct verifier {
     pthread_cond_t work;
     struct list fresh; /* lanes that had nothing to do when a task came */
     struct list known; /* those that had a turn since; whoever is empty at the next one is fresh again */
-    struct list done;  /* lanes with verdicts */
+    struct list ahead; /* lanes with verdicts that are not to wait */
+    struct list done;  /* the others with verdicts */
     size_t todo;       /* tasks that nobody has begun */
     size_t waiting;    /* tasks whose verdicts were not taken */
     uint64_t checked, spent_ns;
-    uint64_t since_ns; /* when the first verdict came that was not taken */
-    bool had_fresh;    /* a fresh lane had its turn since verdicts were taken */
+    uint64_t since_ns; /* when the first verdict came that may wait */
     bool stopping;
     bool asleep; /* the loop is, or will be: a verdict has to wake it */
     int wake;    /* eventfd: readable when there are verdicts, and the loop was asleep */
@@ -83,20 +85,23 @@ void verifier_put(struct verifier *verifier, struct lane *lane, struct verify_ta
 void verifier_drop(struct verifier *verifier, struct lane *lane);
 
 enum verifier_state {
-    VERIFIER_SLEEPS, /* nothing is to be done; `wake` will be readable when there is a verdict */
-    VERIFIER_WORKS,  /* more is to be done, and verdicts are better taken later: many at once cost less */
-    VERIFIER_TELLS   /* verdicts are to be taken now */
+    VERIFIER_SLEEPS,  /* nothing is to be done; `wake` will be readable when there is a verdict */
+    VERIFIER_WORKS,   /* more is to be done, and verdicts are better taken later: many at once cost less */
+    VERIFIER_HURRIES, /* verdicts of fresh lanes are to be taken now, the others later */
+    VERIFIER_TELLS    /* all verdicts are to be taken now */
 };
 
 /* The loop has nothing else to do: it checks a signature or two, if they wait. Verdicts are to be taken when
- * none waits, or the fresh lanes have theirs while others wait, or the first verdict is `patience_ns` old. */
+ * none waits, or the first one is `patience_ns` old; those of fresh lanes as soon as all of these have
+ * theirs, unless such a lane has more to be checked. */
 PROSA_NODISCARD enum verifier_state verifier_help(struct verifier *verifier, uint64_t patience_ns);
 
 /* `wake` is readable. */
 void verifier_hear(struct verifier *verifier);
 
-/* The next verdict, or NULL: there is none now. The task is the caller's to free. */
-PROSA_NODISCARD struct verify_task *verifier_next(struct verifier *verifier);
+/* The next verdict, of all lanes or of fresh ones; NULL: there is none now. The task is the caller's to free.
+ */
+PROSA_NODISCARD struct verify_task *verifier_next(struct verifier *verifier, bool all);
 
 /* Tasks without a verdict that was taken, signatures checked so far, and the processors' time that took. */
 size_t verifier_waiting(struct verifier *verifier);
