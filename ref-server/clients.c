@@ -415,26 +415,13 @@ void clients_settle(struct hub *hub)
     bury(hub);
 }
 
-/* When nothing waits for its turn, it does not matter who had the last one: lanes that are empty go. */
-static void drop_lanes(struct hub *hub)
-{
-    LIST_EACH(at, &hub->resting)
-    {
-        const struct lane *lane = LIST_OF(at, struct lane, resting);
-        list_remove(at);
-        if (lane->count == 0) {
-            conn_drop_lane(lane->owner, &hub->verifier);
-        }
-    }
-}
-
 bool clients_work(struct hub *hub)
 {
     uint64_t patience_ns = hub->patience * hub->turns_ns;
     patience_ns = patience_ns < PATIENCE_MOST_NS ? patience_ns : PATIENCE_MOST_NS;
     const enum verifier_state state = verifier_help(&hub->verifier, patience_ns);
     if (state == VERIFIER_SLEEPS) {
-        drop_lanes(hub);
+        hub_drop_lanes(hub);
     }
     if (state == VERIFIER_SLEEPS || state == VERIFIER_WORKS) {
         return state == VERIFIER_WORKS;

@@ -37,3 +37,15 @@ void hub_release_room(struct hub *hub, struct room *room)
         rooms_remove(&hub->rooms, room);
     }
 }
+
+void hub_drop_lanes(struct hub *hub)
+{
+    LIST_EACH(at, &hub->resting)
+    {
+        const struct lane *lane = LIST_OF(at, struct lane, resting);
+        list_remove(at);
+        if (lane->count == 0) {
+            conn_drop_lane(lane->owner, &hub->verifier);
+        }
+    }
+}

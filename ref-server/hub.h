@@ -77,4 +77,7 @@ void hub_say_goodbye(struct hub *hub, struct conn *conn, uint16_t code);
 /* One who used the room does so no more: it may leave the memory. */
 void hub_release_room(struct hub *hub, struct room *room);
 
+/* When nothing waits for its turn, it does not matter who had the last one: lanes that are empty go. */
+void hub_drop_lanes(struct hub *hub);
+
 #endif
