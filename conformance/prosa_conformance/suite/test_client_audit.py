@@ -260,6 +260,7 @@ def test_copy_behind_the_checkpoint_is_kept(acked: tuple[Chat, Frame], start_cli
     again.expect_again(second)
 
 
+@clause("AUD-06", quote="A client with `audit` MUST keep its copy of a message until a CHECKPOINT covers it")
 @clause("RES-08", quote="In a new epoch they belong to a room that is gone: the client reports those without an ACK")
 def test_acknowledged_copy_is_no_loss_in_a_new_epoch(acked: tuple[Chat, Frame], start_client: StartClient) -> None:
     chat, _message = acked
