@@ -56,6 +56,11 @@ def fuzzed() -> list[str]:
     return re.findall(r"^prosa_fuzz\((\w+)", text, re.MULTILINE)
 
 
+def samples() -> list[str]:
+    """The implementations in other languages, by their folders."""
+    return sorted(path.parent.name for path in (ROOT / "tests" / "samples").glob("*/prosa.toml"))
+
+
 @dataclass(frozen=True)
 class Done:
     """How a step ended."""
@@ -86,6 +91,13 @@ STEPS = (
     Step("simulation", (f"{BUILT}/simulation/simulation", "1", "1000000")),
     Step("model", (PYTHON, "tests/model/check.py", "--large")),
     Step("codecs", (*PYTEST, "tests/fuzz"), {"PROSA_FUZZ": "night", "PROSA_CODEC": CODEC}),
+    *(
+        Step(
+            f"sample-{name}",
+            ("./run", "conform", "--strict", "--sut", f"tests/samples/{name}", "--report", f"build/nightly/of-{name}"),
+        )
+        for name in samples()
+    ),
     *(
         Step(f"fuzz-{name}", ("./run", "fuzz", name, FUZZ_S, "--progress", f"build/nightly/fuzz-{name}/progress.json"))
         for name in fuzzed()

@@ -52,6 +52,9 @@ def by_code(how: str, code: int, reason: str, after_ms: int = 0) -> Outcome:
     return Outcome(how, code, reason, exit_code, kind not in (1, 2) and code not in STAYS_AWAY, after_ms)
 
 
+GOODBYE = by_code("goodbye", CODE["NORMAL"], "the conversation is over")
+
+
 class Store:
     """What outlives the program: how far a room was seen, and the messages that nobody has acknowledged yet."""
 
@@ -85,7 +88,8 @@ class Client:
         self.input_ended = self.resumes = False
         self.session: Session | None = None
         self.attempts = 0
-        self.retry: asyncio.TimerHandle | None = None
+        self.waiting = False
+        self.task: asyncio.Task | None = None  # the next attempt
 
     # ---- pins: a line each, a target and a key (ID-02, ID-04)
     def pins(self) -> dict[str, str]:
@@ -97,8 +101,10 @@ class Client:
         note(f"first contact with {self.target}; the fingerprint of its key is {crypto.fingerprint(key)}")
 
     # ---- connections, one after the other
-    async def connect(self) -> None:
-        self.retry = None
+    async def connect(self, delay: float = 0) -> None:
+        self.waiting = delay > 0
+        await asyncio.sleep(delay)
+        self.waiting = False
         try:  # RES-12: the name is looked up again, and every address is tried
             await asyncio.get_running_loop().create_connection(lambda: Session(self), self.host, self.port)
         except socket.gaierror as error:
@@ -119,8 +125,7 @@ class Client:
             self.close(0, None, "nothing is left to do")  # END-07, END-13
         delay = max(random.uniform(0, min(30, 0.5 * 2**self.attempts)), outcome.after_ms / 1000)  # full jitter
         self.attempts += 1
-        loop = asyncio.get_running_loop()
-        self.retry = loop.call_later(delay, lambda: setattr(self, "task", loop.create_task(self.connect())))
+        self.task = asyncio.get_running_loop().create_task(self.connect(delay))
 
     def is_done(self) -> bool:
         """Nobody wants anything of a connection any more."""
@@ -150,7 +155,7 @@ class Client:
     def pump(self) -> None:
         if self.session:
             self.session.pump()
-        elif self.retry and self.is_done():
+        elif self.waiting and self.is_done():
             self.close(0, None, "nothing is left to do")
 
 
@@ -238,12 +243,12 @@ class Session(link.Link):
             elif may_send and client.lines and client.lines[0] != b"exit":
                 self.publish(client.lines.pop(0).decode())
             elif b"exit" in client.lines and (self.room_id or client.lines[0] == b"exit"):
-                self.goodbye(by_code("goodbye", CODE["NORMAL"], "the conversation is over"))  # END-07
+                self.goodbye(GOODBYE)  # END-07
             else:
                 break
         is_answered = self.room_id and (client.room != "@host" or self.window > 1 or self.sent < self.limit)
         if client.input_ended and is_answered and not client.lines and not store.kept and not self.closing:  # END-13
-            self.goodbye(by_code("goodbye", CODE["NORMAL"], "the conversation is over"))
+            self.goodbye(GOODBYE)
 
     def publish(self, text: str) -> None:
         client, self.sent = self.client, self.sent + 1
@@ -339,7 +344,7 @@ class Session(link.Link):
         if self.due:
             self.finish(at_once=True)  # there is nothing to end in order yet
         else:
-            self.bye("NORMAL", "the conversation is over")
+            self.bye("NORMAL", GOODBYE.reason)
 
     def failed(self, fault: Fault) -> None:
         """The server broke the rules."""

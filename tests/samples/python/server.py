@@ -5,93 +5,22 @@ console, and named rooms that are made at their first JOIN. All runs on one even
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import re
 import signal
 import sys
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import crypto
 import link
 import wire
 from link import LEVEL, RESUME, note
-from wire import CODES, EVENT, Fault, Frame, need
+from rooms import HOST, Journal, Room, Seat
+from wire import CODES, Fault, Frame, need
 
 MOST_ROOMS = 10_000  # MSG-29
-
-
-class Room:
-    """A log and its members. It holds no sockets but those of the seats, from which it is shown."""
-
-    def __init__(self, server: Server, name: str, owner: bytes, epoch: bytes) -> None:
-        self.name, self.owner, self.epoch = name, owner, epoch
-        self.id = crypto.room_id(server.keys.key, epoch, name, owner)
-        self.entries: list[bytes] = []  # the fields of each DELIVER: entry n is at n - 1
-        self.placed: dict[bytes, list[tuple[bytes, int]]] = {}  # of each author: id and room_seq, by counter
-        self.last_time = 0
-        self.seats: list[Seat] = []
-        self.members: dict[bytes, str] = {}  # nicks by key, also of sessions that were replaced (MEM-09)
-        self.crowded = False  # above member_limit
-
-    @property
-    def head(self) -> int:
-        return len(self.entries)
-
-    def add(self, body: bytes) -> Frame:
-        frame = wire.decode(wire.encode("DELIVER", body), 65536, "server")
-        self.entries.append(body)
-        self.placed.setdefault(frame["author_key"], []).append((crypto.message_id(frame), self.head))
-        self.last_time = frame["server_time"]
-        return frame
-
-
-@dataclass(eq=False)
-class Seat:
-    """A room on one connection: how far it was delivered, and how far both sides may go."""
-
-    session: Session
-    room: Room
-    window: int
-    seen: int  # the last room_seq delivered
-    limit_seq: int
-    limit_counter: int
-    raise_after: int | None = None  # room_seq of the answer behind which the limit rises (FLOW-28)
-    questions: deque[tuple[bytes, int]] = field(default_factory=deque)  # id and counter, oldest first
-    stale: bool = False  # missed a MEMBER while it did not read (MEM-04)
-
-    @property
-    def is_sync(self) -> bool:
-        return self.room.name == "@host" and self.window == 1
-
-
-class Journal:
-    """All that must outlive the server (RES-09), a line each: nicks, rooms, entries.
-
-    What is written is safe from kill -9, since the kernel has it; against a power cut one would fsync.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.file = path.open("a+b", buffering=0)
-        try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            note(f"another server is using {path}; give each a PROSA_DATA of its own")
-            sys.exit(1)  # RES-14
-
-    def read(self) -> list[list[str]]:
-        self.file.seek(0)
-        text = self.file.read()
-        whole = text.rfind(b"\n") + 1
-        self.file.truncate(whole)  # a line that was cut off was never acknowledged
-        return [line.split() for line in text[:whole].decode().splitlines()]
-
-    def write(self, *words: object) -> None:
-        line = " ".join(word.hex() or "-" if isinstance(word, bytes) else str(word) for word in words)
-        self.file.write(line.encode() + b"\n")
 
 
 class Server:
@@ -106,7 +35,8 @@ class Server:
         self.session_count = 0
         self.has_operator = True
         self.pending: deque[Seat] = deque()  # whose question it is, oldest first
-        self.ending: asyncio.Event = asyncio.Event()
+        self.listener: asyncio.Server | None = None
+        self.ending, self.over = False, asyncio.Event()
         self.replay()
 
     def replay(self) -> None:
@@ -126,49 +56,9 @@ class Server:
         if (name, owner) not in self.rooms:
             need(len(self.rooms) < MOST_ROOMS, "NO_ROOM", "MSG-29", "there are too many rooms already")
             self.rooms[name, owner] = room = Room(self, name, owner, os.urandom(16))
-            if not owner:  # @host is written with its first entry (MSG-27)
-                self.journal.write("room", name, owner, room.epoch)
+            if not room.is_host:  # @host is written with its first entry (MSG-27)
+                room.introduce()
         return self.rooms[name, owner]
-
-    def commit(self, room: Room, authored: bytes) -> None:
-        """The next place of the room for the author's octets and our two fields (MSG-11 to MSG-13)."""
-        now = max(int(time.time() * 1000), room.last_time)
-        body = authored + wire.encode_fields({"room_seq": room.head + 1, "server_time": now})
-        if room.owner and not room.entries:
-            self.journal.write("room", room.name, room.owner, room.epoch)
-        self.journal.write("entry", room.id, body)  # from here on it may be shown (FLOW-26)
-        room.add(body)
-
-    def show(self, room: Room) -> None:
-        for seat in list(room.seats):
-            seat.session.flush()
-
-    # ---- members [6.7]
-    def announce(self, room: Room, event: str, key: bytes, nick: str, besides: Session | None = None) -> None:
-        """MEM-03 and MEM-05: tells all seats of a change, by its name or by the number of members."""
-        was_crowded, room.crowded = room.crowded, len(room.members) > self.announced["member_limit"]
-        for seat in room.seats:
-            if seat.session.blocked:
-                seat.stale = True
-            elif room.crowded or was_crowded:
-                self.snapshot(seat, resync=not room.crowded)
-            elif seat.session is not besides:
-                seat.session.member(room, event, nick=nick, member_key=key)
-
-    def snapshot(self, seat: Seat, resync: bool = False) -> None:
-        """MEM-01: all members, or how many they are."""
-        tell, room, seat.stale = seat.session.member, seat.room, False
-        if resync:
-            tell(room, "resync")
-        if room.crowded:
-            tell(room, "count", count=len(room.members))
-        else:
-            for key, nick in room.members.items():
-                tell(room, "here", nick=nick, member_key=key)
-
-    def depart(self, room: Room, key: bytes) -> None:
-        nick = room.members.pop(key)
-        self.announce(room, "left", key, nick)
 
     # ---- the operator [END-19]
     def typed(self, octets: bytes) -> None:
@@ -192,18 +82,18 @@ class Server:
             self.speak(seat, line)
 
     def seats_of_host(self) -> list[Seat]:
-        return [seat for session in self.sessions.values() for seat in session.seats.values() if seat.room.owner]
+        return [seat for session in self.sessions.values() for seat in session.seats.values() if seat.room.is_host]
 
     def speak(self, seat: Seat, text: str) -> None:
         """The server's own message, and the answer to the seat's oldest question if there is one (MSG-20, MSG-21)."""
         room, question = seat.room, self.take_question(seat)
-        counter = len(room.placed.get(self.keys.key, [])) + 1
-        self.commit(room, crypto.compose(self.keys, {
+        counter = len(room.placed_by(self.keys.key)) + 1
+        room.commit(crypto.compose(self.keys, {
             "nick": "host", "room_id": room.id, "counter": counter, "sent_at": int(time.time() * 1000), "text": text,
             "reply_to": question and question[0]}))
         if question and seat.is_sync:
             seat.raise_after = room.head
-        self.show(room)
+        room.show()
 
     def no_answer(self, seat: Seat) -> None:
         """FLOW-29: the question has no answer, and the limit rises all the same."""
@@ -225,13 +115,19 @@ class Server:
 
     def end(self, code: str, reason: str) -> None:
         """END-08, END-10: goodbye to all, then the end."""
-        self.ending.set()
+        self.ending = True
+        self.listener.close()
         for session in list(self.links):
             session.leave(f"is told goodbye ({code})")
             if session.due:
                 session.transport.abort()
             elif not session.closing:
                 session.bye(code, reason)
+        self.end_if_alone()
+
+    def end_if_alone(self) -> None:
+        if self.ending and not self.links:
+            self.over.set()
 
 
 class Session(link.Link):
@@ -253,6 +149,7 @@ class Session(link.Link):
     def connection_lost(self, error: Exception | None) -> None:
         super().connection_lost(error)
         self.server.links.discard(self)
+        self.server.end_if_alone()
 
     # ---- the handshake [4]
     def on_hello(self, frame: Frame) -> None:
@@ -280,7 +177,7 @@ class Session(link.Link):
             server.nicks[nick] = key
         if key in server.sessions:  # END-14
             older = server.sessions[key]
-            self.inherited = [*older.inherited, *(seat.room for seat in older.seats.values() if not seat.room.owner)]
+            self.inherited = [*older.inherited, *(seat.room for seat in older.seats.values() if not seat.room.is_host)]
             older.inherited = []
             older.leave("is replaced", quietly=True)
             older.bye("REPLACED", "a newer session of this key took over")
@@ -300,49 +197,39 @@ class Session(link.Link):
         name, after = frame["room"], frame["after_seq"]
         need(not after or frame["epoch"], "BAD_FRAME", "RES-05")
         need(all(seat.room.name != name for seat in self.seats.values()), "BAD_STATE", "FLOW-02")
-        need(name == "@host" or name[0] == "@" or LEVEL >= "L3", "NOT_SUPPORTED", "FLOW-08")
-        need(name == "@host" or name[0] != "@", "NO_ROOM", "MSG-25")
+        need(name[0] == "@" or LEVEL >= "L3", "NOT_SUPPORTED", "FLOW-08")
+        need(name == HOST or name[0] != "@", "NO_ROOM", "MSG-25")
         need(len(self.seats) < self.limits["max_rooms"], "TOO_MANY_ROOMS", "FLOW-03")
-        room = self.server.room(name, self.key if name == "@host" else b"")
+        room = self.server.room(name, self.key if name == HOST else b"")
         window = min(frame["send_window"], self.limits["max_window"] if LEVEL >= "L2" else 1)
         start = room.head + 1  # FLOW-06, RES-06
         if self.features & RESUME and after is not None:  # RES-01, RES-02; nothing is ever pruned
             start = after + 1 if frame["epoch"] == room.epoch and after <= room.head else 1
-        last = len(room.placed.get(self.key, []))
+        last = len(room.placed_by(self.key))
         seat = Seat(self, room, window, start - 1, start + frame["recv_window"] - 1, last + window)  # FLOW-05, FLOW-07
         self.seats[room.id] = seat
         self.send("JOINED", room=name, room_id=room.id, epoch=room.epoch, granted_window=window, last_counter=last,
                   limit_counter=last + window, head_seq=room.head, oldest_seq=1, start_seq=start)
         room.seats.append(seat)
-        if not room.owner:
-            self._enter(room, seat)
-
-    def _enter(self, room: Room, seat: Seat) -> None:
         if room in self.inherited:  # MEM-09: to the others nothing has happened
             self.inherited.remove(room)
-            self.server.snapshot(seat)
-            return
-        room.members[self.key] = self.nick
-        if len(room.members) <= self.limits["member_limit"]:
-            self.server.snapshot(seat)
-        self.server.announce(room, "joined", self.key, self.nick, besides=self)
+            room.snapshot(seat)
+        elif not room.is_host:
+            room.enter(seat, self.key, self.nick)
 
     def on_leave(self, frame: Frame) -> None:
         need(frame["room_id"] in self.seats, "BAD_STATE", "MEM-08")
-        seat = self._give_up(frame["room_id"])
-        if not seat.room.owner:
-            self.member(seat.room, "left", nick=self.nick, member_key=self.key)  # MEM-07
-            self.server.depart(seat.room, self.key)
+        room = self._give_up(frame["room_id"])
+        if not room.is_host:
+            room.tell(self, "left", nick=self.nick, member_key=self.key)  # MEM-07
+            room.depart(self.key)
 
-    def _give_up(self, room_id: bytes) -> Seat:
+    def _give_up(self, room_id: bytes) -> Room:
         seat = self.seats.pop(room_id)
         seat.room.seats.remove(seat)
         while self.server.take_question(seat):  # FLOW-30
             pass
-        return seat
-
-    def member(self, room: Room, event: str, **about: object) -> None:
-        self.send("MEMBER", room_id=room.id, event=EVENT[event], at_seq=room.head, **about)
+        return seat.room
 
     def seat(self, frame: Frame, clause: str) -> Seat:
         need(frame["room_id"] in self.seats, "WRONG_ROOM", clause)
@@ -350,22 +237,22 @@ class Session(link.Link):
 
     # ---- messages [5.1, 6.3]
     def on_publish(self, frame: Frame) -> None:
-        seat, counter, server = self.seat(frame, "MSG-05"), frame["counter"], self.server
+        seat, counter = self.seat(frame, "MSG-05"), frame["counter"]
         need(frame["author_key"] == self.key and frame["nick"] == self.nick, "WRONG_AUTHOR", "MSG-04")
         need(counter <= seat.limit_counter, "FLOW_VIOLATION", "FLOW-21")
-        placed, message = seat.room.placed.get(self.key, []), crypto.message_id(frame)
+        placed, message = seat.room.placed_by(self.key), crypto.message_id(frame)
         if counter <= len(placed):
             need(placed[counter - 1][0] == message, "COUNTER_REUSE", "FLOW-23")
             self.acknowledge(seat)  # FLOW-22
             return
         need(counter == len(placed) + 1, "COUNTER_GAP", "FLOW-24")
         need(crypto.message_is_signed(frame), "BAD_SIG", "MSG-03")
-        server.commit(seat.room, frame.octets[wire.HEADER :])  # FLOW-25
+        seat.room.commit(frame.octets[wire.HEADER :])  # FLOW-25
         if not seat.is_sync:
             seat.limit_counter = counter + seat.window  # FLOW-32; in sync the answer raises it (FLOW-27)
         self.acknowledge(seat)
-        server.show(seat.room)
-        if seat.room.owner:
+        seat.room.show()
+        if seat.room.is_host:
             self._ask(seat, message, counter, frame["text"])
 
     def _ask(self, seat: Seat, message: bytes, counter: int, text: str) -> None:
@@ -376,12 +263,12 @@ class Session(link.Link):
             self.server.no_answer(seat)
 
     def acknowledge(self, seat: Seat) -> None:
-        placed = seat.room.placed.get(self.key, [])
+        placed = seat.room.placed_by(self.key)
         self.send("ACK", room_id=seat.room.id, limit_counter=seat.limit_counter, acked_counter=len(placed),
                   acked_seq=placed[-1][1] if placed else 0)
 
     def raise_limit(self, seat: Seat) -> None:
-        seat.limit_counter = len(seat.room.placed[self.key]) + 1
+        seat.limit_counter = len(seat.room.placed_by(self.key)) + 1
         self.acknowledge(seat)
 
     def on_ack(self, frame: Frame) -> None:
@@ -395,7 +282,7 @@ class Session(link.Link):
         """Delivers what credit and the connection permit (FLOW-18); behind an answer the limit rises (FLOW-28)."""
         for seat in self.seats.values():
             if seat.stale and not self.blocked:
-                self.server.snapshot(seat, resync=True)
+                seat.room.snapshot(seat, resync=True)
             while seat.seen < min(seat.room.head, seat.limit_seq) and not self.blocked and not self.closing:
                 self.send_octets(wire.encode("DELIVER", seat.room.entries[seat.seen]))
                 seat.seen += 1
@@ -422,12 +309,10 @@ class Session(link.Link):
             return
         note(f"{self.name} {how}")
         del self.server.sessions[self.key]
-        rooms = self.inherited + [self._give_up(room_id).room for room_id in list(self.seats)]
-        for room in rooms:
-            if not room.owner:
-                if not quietly:
-                    self.server.depart(room, self.key)  # MEM-03, MEM-09
-            elif not room.entries:
+        for room in self.inherited + [self._give_up(room_id) for room_id in list(self.seats)]:
+            if not room.is_host and not quietly:
+                room.depart(self.key)  # MEM-03, MEM-09
+            if room.is_host and not room.entries:
                 del self.server.rooms[room.name, room.owner]  # MSG-27
 
     def failed(self, fault: Fault) -> None:
@@ -482,20 +367,17 @@ async def main() -> None:
     port = link.port_of(env.get("PROSA_PORT") or "65432")
     server = Server(Path(env.get("PROSA_DATA") or "."), read_timers(env.get("PROSA_TIMERS", "")))
     try:
-        listener = await loop.create_server(lambda: Session(server), (env.get("PROSA_HOST") or "127.0.0.1").strip("[]"),
-                                            port, reuse_address=True)
+        host = (env.get("PROSA_HOST") or "127.0.0.1").strip("[]")
+        server.listener = await loop.create_server(lambda: Session(server), host, port, reuse_address=True)
     except OSError as error:
         note(f"cannot listen: {error}")
         sys.exit(3)  # CON-07
     loop.add_signal_handler(signal.SIGTERM, server.end, "SHUTDOWN", "the server ends")
-    host, port = listener.sockets[0].getsockname()[:2]
+    host, port = server.listener.sockets[0].getsockname()[:2]
     note(f"the fingerprint of this server's key is {crypto.fingerprint(server.keys.key)}")
     print(f"READY {f'[{host}]' if ':' in host else host}:{port}", flush=True)  # CON-05
     link.read_console(server.typed, server.operator_left)
-    await server.ending.wait()
-    listener.close()
-    while server.links:
-        await asyncio.sleep(0.01)
+    await server.over.wait()
 
 
 if __name__ == "__main__":
