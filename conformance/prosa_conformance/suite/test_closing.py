@@ -217,6 +217,9 @@ def test_line_for_nobody(server: Server) -> None:
     server.type_line("for alice")
     alice.expect_answer(question, "for alice")
     server.type_line("nobody has asked")
+    # The console may be read later than the connection; its lines are in order, so this one comes behind.
+    server.type_line(f"@{alice.nick} news for alice")
+    alice.expect("DELIVER", author_key=alice.server_key, text="news for alice", reply_to=ABSENT)
     server.exchange(alice, alice.joins[0], "and now?")
 
 
