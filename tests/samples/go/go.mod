@@ -1,0 +1,3 @@
+module prosa-sample
+
+go 1.19
