@@ -19,12 +19,14 @@ from parties import Party
 from prosa_conformance.bridge import Bridge
 from prosa_conformance.case import Settings
 from prosa_conformance.launch import await_ready, client_values, server_values, spawn
+from prosa_conformance.places import Ports
 from prosa_conformance.process import Program
 
 from door import Door
 
 WAIT_S = 20 * float(os.environ.get("PROSA_TIME_SCALE", "1"))  # for one event
 QUESTIONS = ("are you there?", "ol\u00e1, tudo bem? \N{WAVING HAND SIGN}", "x" * 4096)
+SALTS = count(os.getpid())  # of ports: scenes run side by side
 Members = dict[str, Any]
 
 
@@ -83,7 +85,7 @@ class Scene:
 
 def settings_of(party: Party, folder: Path, level: str) -> Settings:
     folder.mkdir(parents=True, exist_ok=True)
-    return Settings(party.implementation, folder, level=level)
+    return Settings(party.implementation, folder, level=level, ports=Ports(next(SALTS)))
 
 
 @contextmanager
