@@ -15,14 +15,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from door import Door
 from parties import Party
 from prosa_conformance.bridge import Bridge
 from prosa_conformance.case import Settings
 from prosa_conformance.launch import await_ready, client_values, server_values, spawn
 from prosa_conformance.places import Ports
 from prosa_conformance.process import Program
-
-from door import Door
 
 WAIT_S = 20 * float(os.environ.get("PROSA_TIME_SCALE", "1"))  # for one event
 QUESTIONS = ("are you there?", "ol\u00e1, tudo bem? \N{WAVING HAND SIGN}", "x" * 4096)
