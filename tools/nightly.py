@@ -87,6 +87,7 @@ STEPS = (
     Step("scarce-log", (f"{BUILT}/allocation/test_scarce_store",)),
     Step("soak", (*PYTEST, "tests/load/test_soak.py"), {"PROSA_SOAK_MINUTES": "60"}),
     Step("containers", (*PYTEST, "tests/containers"), {"PROSA_CONTAINER_TESTS": "all"}),
+    Step("demos", (*PYTEST, "tests/demos"), {"PROSA_CONTAINER_TESTS": "all"}),
     Step("disk", (*PYTEST, "tests/disk"), {"PROSA_DISK_SIZE": "full"}),
     Step("simulation", (f"{BUILT}/simulation/simulation", "1", "1000000")),
     Step("model", (PYTHON, "tests/model/check.py", "--large")),

@@ -23,7 +23,8 @@ from tshark import Tshark  # noqa: E402
 from engine import docker  # noqa: E402
 from shared import build_images, engine_that_answers, pytest_sessionfinish  # noqa: E402, F401
 
-DEMOS = ("chat", "sync", "kill", "flood", "ddns", "zmq")
+ALL_DEMOS = ("chat", "sync", "kill", "flood", "ddns", "zmq")
+DEMOS = ALL_DEMOS if os.environ.get("PROSA_CONTAINER_TESTS") == "all" else ("kill", "ddns", "zmq")
 LABEL = "prosa.demo"
 AT_ONCE = 3  # demos that run side by side: most of the time each waits for the engine
 RUN_S = 300  # longest time of one

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Each demo in its short form: its claims hold, what it records can be opened, and nothing of it stays behind."""
+"""Each demo in its short form: its claims hold, what it records can be opened, and nothing of it stays behind.
+
+With PROSA_CONTAINER_TESTS=all that is every demo, else some."""
 
 from __future__ import annotations
 
