@@ -15,6 +15,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 final class Loop {
     private record Timer(long at, Runnable task) {}
 
+    private static final long LONG = 60_000; // milliseconds, when nothing is due
+
     final Selector selector;
     private final Queue<Runnable> posted = new ConcurrentLinkedQueue<>();
     private final PriorityQueue<Timer> timers = new PriorityQueue<>((a, b) -> Long.compare(a.at, b.at));
@@ -51,10 +53,9 @@ final class Loop {
     /** For ever; the task of a socket is what its key has attached. */
     void run() throws IOException {
         while (true) {
-            Timer next = timers.peek();
-            if (next == null) selector.select(this::serve);
-            else if (next.at <= now()) selector.selectNow(this::serve);
-            else selector.select(this::serve, next.at - now());
+            long wait = timers.isEmpty() ? LONG : timers.peek().at - now();
+            if (wait > 0) selector.select(this::serve, wait);
+            else selector.selectNow(this::serve);
             for (Runnable task = posted.poll(); task != null; task = posted.poll()) task.run();
             for (long now = now(); !timers.isEmpty() && timers.peek().at <= now; ) timers.poll().task.run();
         }
