@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import textwrap
 from collections.abc import Sequence
@@ -63,7 +64,8 @@ def replay(case: Case) -> str:
     """The command that runs this test again, alone, with the same random numbers."""
     settings = case.settings
     transport = [] if settings.transport == "tcp" else ["--transport", settings.transport]
-    words = ["./run conform", settings.subject.source(), *transport, "--level", settings.level]
+    command = os.environ.get("PROSA_COMMAND", "./run conform")  # what the person typed, where it was another word
+    words = [command, settings.subject.source(), *transport, "--level", settings.level]
     words += ["--seed", str(settings.seed)]
     if settings.time_scale != 1:
         words += ["--time-scale", f"{settings.time_scale:g}"]
