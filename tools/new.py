@@ -4,7 +4,8 @@
 
 A kit of starter/ has regions that are handed out or left to write, as the teacher says:
 
-    # >>> framing WIRE-05 WIRE-16 | what is to be done
+    # >>> framing WIRE-05 WIRE-16 | what is to be done,
+    # on as many lines as it takes
     ... the code ...
     # <<<
 
@@ -33,11 +34,11 @@ USAGE = 2
 PARTS = ("framing", "crypto")
 SUITE_NEEDS = ("python3", "python3-pytest", "python3-nacl", "python3-yaml", "python3-jinja2")
 REGION = re.compile(
-    r"^(?P<margin> *)(?:#|//) >>> (?P<part>\w+) (?P<clauses>[A-Z0-9 -]+?) \| (?P<words>.*?)\n"
+    r"^(?P<margin> *)(?:#|//) >>> (?P<part>\w+) (?P<clauses>[A-Z0-9 -]+?) \| (?P<words>[^\n]*\n(?: *(?:#|//) (?!<<<)[^\n]*\n)*)"
     r"(?P<code>.*?)^ *(?:#|//) <<<\n",
     re.MULTILINE | re.DOTALL,
 )
-MORE_WORDS = re.compile(r"^ *(?:#|//)     (.*)\n", re.MULTILINE)  # the words of a region go on
+NEXT_LINE = re.compile(r"\n *(?:#|//) +")  # where the words of a region go on
 
 
 def main() -> int:
@@ -82,6 +83,7 @@ def make(folder: Path, source: Path, language: dict[str, Any], exercises: set[st
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc", "report")
     shutil.copytree(source, folder, ignore=ignored, dirs_exist_ok=True)
     for name, origin in language.get("copies", {}).items():
+        (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / origin, folder / name)
     if source.parent == STARTER:
         for path in (path for path in folder.rglob("*") if path.is_file()):
@@ -103,11 +105,9 @@ def without_regions(path: Path, exercises: set[str], language: dict[str, Any]) -
     """The text of a file, where each region is handed out or left to write."""
 
     def decide(match: re.Match[str]) -> str:
-        first = MORE_WORDS.match(match["code"])
-        more = first[1] if first else ""
         if match["part"] not in exercises:
-            return match["code"][first.end() :] if first else match["code"]
-        return left_out(match, f"{match['words']} {more}".strip(), path.name, language)
+            return match["code"]
+        return left_out(match, NEXT_LINE.sub(" ", match["words"]).strip(), path.name, language)
 
     return REGION.sub(decide, path.read_text(encoding="utf-8"))
 

@@ -47,7 +47,7 @@ def load_key(path: Path) -> SigningKey:
 def key_is_good(point: bytes) -> bool:
     """KEY-01 to KEY-03, for a key as for the R of a signature."""
     # >>> crypto KEY-01 KEY-02 KEY-03 | 32 octets, not one of LOW_ORDER, and y (little-endian, without its highest bit)
-    #     below P
+    # below P
     y = int.from_bytes(point, "little") % 2**255
     return len(point) == 32 and y < P and y not in LOW_ORDER
     # <<<
@@ -86,7 +86,7 @@ def library_is_good() -> bool:
 def sign_challenge(key: SigningKey, hello: bytes, challenge: bytes) -> bytes:
     """A CHALLENGE whose handshake_sig is 64 octets of zero, signed (AUTH-12)."""
     # >>> crypto AUTH-12 | th1 is SHA-256 over HELLO and all of CHALLENGE before its last field, of 4 + 64 octets; the
-    #     signature is over the label server_auth and th1
+    # signature is over the label server_auth and th1
     th1 = sha256(hello, challenge[:-68])
     return challenge[:-64] + key.sign(LABELS["server_auth"] + th1).signature
     # <<<
@@ -102,7 +102,7 @@ def challenge_is_signed(hello: bytes, challenge: Frame) -> bool:
 def sign_auth(key: SigningKey, hello: bytes, challenge: bytes, nick: str) -> dict[str, Value]:
     """The fields of AUTH (AUTH-15)."""
     # >>> crypto AUTH-15 | th2 is SHA-256 over both frames; the signature is over the label client_auth, th2 and the
-    #     encoded nick
+    # encoded nick
     proof = LABELS["client_auth"] + sha256(hello, challenge) + encode_fields({"nick": nick})
     return {"nick": nick, "handshake_sig": key.sign(proof).signature}
     # <<<
@@ -121,7 +121,7 @@ def auth_is_signed(key: bytes, hello: bytes, challenge: bytes, auth: Frame) -> b
 def compose(key: SigningKey, **fields: Value | None) -> bytes:
     """The body of a PUBLISH: the author zone and its signature (MSG-01)."""
     # >>> crypto MSG-01 | encode the fields and author_key; sign the label message and these octets; author_sig behind
-    #     them
+    # them
     zone = encode_fields({**fields, "author_key": bytes(key.verify_key)})
     return zone + encode_fields({"author_sig": key.sign(LABELS["message"] + zone).signature})
     # <<<
@@ -142,7 +142,7 @@ def message_id(message: Frame) -> bytes:
 def room_id(server_key: bytes, epoch: bytes, name: str, client_key: bytes) -> bytes:
     """The id of a room; the client's key belongs to the private one (MSG-22)."""
     # >>> crypto MSG-22 | SHA-256 over the label room, the server's key, the epoch, the name and its length, and for
-    #     @host the client's key
+    # @host the client's key
     private = client_key if name == HOST else b""
     return sha256(LABELS["room"], server_key, epoch, bytes((len(name),)), name.encode(), private)
     # <<<

@@ -125,7 +125,7 @@ def decode(octets: bytes, sender: str, cap: int, admit: Admit) -> Frame | None:
     of this type may not come now.
     """
     # >>> framing WIRE-01 WIRE-05 WIRE-06 WIRE-10 WIRE-14 | judge the header (magic, version, length, type, in this
-    #     order), and return a Frame when all of its octets are here
+    # order), and return a Frame when all of its octets are here
     need(MAGIC.startswith(octets[:2]), "BAD_FRAME", "WIRE-02", "these octets are no frame")
     if len(octets) < HEADER:
         return None
@@ -150,7 +150,7 @@ def decode(octets: bytes, sender: str, cap: int, admit: Admit) -> Frame | None:
 def decode_fields(frame: Frame, row: FrameType) -> None:
     """Fill in the fields of a frame (WIRE-16 to WIRE-25, MSG-09, MSG-14)."""
     # >>> framing WIRE-16 WIRE-19 WIRE-21 WIRE-22 WIRE-23 | go from field to field: tag and length in two octets each,
-    #     then the value (decode_value); fill in frame.fields and frame.starts
+    # then the value (decode_value); fill in frame.fields and frame.starts
     at, last = HEADER, 0
     while at < len(frame.octets):
         need(len(frame.octets) - at >= 4, "BAD_FRAME", "WIRE-19", "octets are left over")
@@ -204,7 +204,7 @@ def check_together(frame: Frame, row: FrameType, sender: str) -> None:
 def encode_fields(fields: dict[str, Value | None]) -> bytes:
     """Fields by name, or as "0x1a1b" with octets, into their one sequence of octets (WIRE-16); None is left out."""
     # >>> framing WIRE-05 WIRE-16 | sort by tag; for each field the tag in two octets, the length in two, the value
-    #     (encode_value)
+    # (encode_value)
     known = {name: FIELDS[name] for name in fields if name in FIELDS}
     tags = {name: known[name].tag if name in known else int(name, 16) for name in fields}
     encoded = b""

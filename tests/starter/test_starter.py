@@ -16,7 +16,7 @@ from conftest import ROOT, Kit, new, run
 
 KITS = [path.name for path in sorted((ROOT / "starter").iterdir()) if (path / "prosa.toml").exists()]
 TODO = re.compile(r"TODO (\d+)")
-MOST_LINES = 18
+MOST_LINES = 22  # a dozen in Python, some more in C
 MakeKit = Callable[..., Kit]
 
 
