@@ -34,7 +34,8 @@ USAGE = 2
 PARTS = ("framing", "crypto")
 SUITE_NEEDS = ("python3", "python3-pytest", "python3-nacl", "python3-yaml", "python3-jinja2")
 REGION = re.compile(
-    r"^(?P<margin> *)(?:#|//) >>> (?P<part>\w+) (?P<clauses>[A-Z0-9 -]+?) \| (?P<words>[^\n]*\n(?: *(?:#|//) (?!<<<)[^\n]*\n)*)"
+    r"^(?P<margin> *)(?:#|//) >>> (?P<part>\w+) (?P<clauses>[A-Z0-9 -]+?) \| "
+    r"(?P<words>[^\n]*\n(?: *(?:#|//) (?!<<<)[^\n]*\n)*)"
     r"(?P<code>.*?)^ *(?:#|//) <<<\n",
     re.MULTILINE | re.DOTALL,
 )

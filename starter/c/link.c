@@ -201,7 +201,7 @@ static void take_all(struct link *link)
     }
     link->in_size = link->is_deaf ? 0 : link->in_size - at;
     memmove(link->in, link->in + at, link->in_size);
-    if (!link->is_deaf)
+    if (!link->is_deaf && link->program->idle)
         link->program->idle(link);
 }
 

@@ -16,7 +16,7 @@ struct program {
     void (*failed)(struct link *link,
                    struct fault fault);                /* a fault of the peer was answered with an ERROR */
     void (*ended)(struct link *link, const char *how); /* "eof" or "reset" */
-    void (*idle)(struct link *link);                   /* all that came is taken */
+    void (*idle)(struct link *link);                   /* all that came is taken; or NULL */
 };
 
 struct link {

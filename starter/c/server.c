@@ -297,8 +297,9 @@ static bool take_error(struct session *session, const struct frame *frame)
     return true;
 }
 
-static bool take_bye(struct session *session)
+static bool take_bye(struct session *session, const struct frame *frame)
 {
+    (void)frame;
     leave(session, "says goodbye");
     if (session->link.due) {
         end_in_order(&session->link); /* END-06 */
@@ -309,31 +310,23 @@ static bool take_bye(struct session *session)
     return true;
 }
 
-static bool take(struct link *link, const struct frame *frame)
+static bool take_leave(struct session *session, const struct frame *frame)
 {
-    struct session *session = (struct session *)link;
-    switch (frame->type) {
-    case PROSA_FRAME_HELLO:
-        return take_hello(session, frame);
-    case PROSA_FRAME_AUTH:
-        return take_auth(session, frame);
-    case PROSA_FRAME_JOIN:
-        return take_join(session, frame);
-    case PROSA_FRAME_PUBLISH:
-        return take_publish(session, frame);
-    case PROSA_FRAME_ACK:
-        return take_ack(session, frame);
-    case PROSA_FRAME_ERROR:
-        return take_error(session, frame);
-    case PROSA_FRAME_BYE:
-        return take_bye(session);
-    default:
-        break;
-    }
-    if (!is_joined(session, frame)) /* LEAVE */
-        return refuse(link, PROSA_CODE_BAD_STATE, "MEM-08");
+    if (!is_joined(session, frame))
+        return refuse(&session->link, PROSA_CODE_BAD_STATE, "MEM-08");
     leave_room(session);
     return true;
+}
+
+typedef bool take_fn(struct session *session, const struct frame *frame);
+static take_fn *const takers[] = {
+    [PROSA_FRAME_HELLO] = take_hello, [PROSA_FRAME_AUTH] = take_auth,       [PROSA_FRAME_JOIN] = take_join,
+    [PROSA_FRAME_LEAVE] = take_leave, [PROSA_FRAME_PUBLISH] = take_publish, [PROSA_FRAME_ACK] = take_ack,
+    [PROSA_FRAME_ERROR] = take_error, [PROSA_FRAME_BYE] = take_bye};
+
+static bool take(struct link *link, const struct frame *frame) /* link.c lets nothing else through */
+{
+    return takers[frame->type]((struct session *)link, frame);
 }
 
 static void failed(struct link *link, struct fault fault)
@@ -345,17 +338,10 @@ static void failed(struct link *link, struct fault fault)
 
 static void ended(struct link *link, const char *how)
 {
-    char words[64];
-    snprintf(words, sizeof words, "vanished without a goodbye: %s", how); /* END-15 */
-    leave((struct session *)link, words);
+    leave((struct session *)link, *how == 'e' ? "vanished: end of file" : "vanished: reset"); /* END-15 */
 }
 
-static void idle(struct link *link)
-{
-    (void)link; /* each ACK was sent with what it acknowledges */
-}
-
-static const struct program program = {take, failed, ended, idle};
+static const struct program program = {take, failed, ended, NULL};
 
 /* AUTH-20: who is not READY in time, and had said nothing good, is told nothing; and the end of the linger.
  */
@@ -426,8 +412,6 @@ static void lose_operator(void)
     for (struct session *session; (session = oldest_question(NULL));)
         no_answer(session);
 }
-
-/* --- the program ------------------------------------------------------------------------- */
 
 static void welcome_stranger(void)
 {
