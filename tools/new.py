@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[1]
 STARTER, SAMPLES = ROOT / "starter", ROOT / "tests" / "samples"
 USAGE = 2
 PARTS = ("framing", "crypto")
+BUILT = ("__pycache__", "*.pyc", "*.o", "*.class", "bin", "build", "target", "node_modules", "report")
 SUITE_NEEDS = ("python3", "python3-pytest", "python3-nacl", "python3-yaml", "python3-jinja2")
 REGION = re.compile(
     r"^(?P<margin> *)(?:#|//) >>> (?P<part>\w+) (?P<clauses>[A-Z0-9 -]+?) \| "
@@ -81,7 +82,7 @@ def source_of(language: str) -> Path | None:
 
 
 def make(folder: Path, source: Path, language: dict[str, Any], exercises: set[str]) -> None:
-    ignored = shutil.ignore_patterns("__pycache__", "*.pyc", "report")
+    ignored = shutil.ignore_patterns(*BUILT)
     shutil.copytree(source, folder, ignore=ignored, dirs_exist_ok=True)
     for name, origin in language.get("copies", {}).items():
         (folder / name).parent.mkdir(exist_ok=True)
@@ -91,9 +92,10 @@ def make(folder: Path, source: Path, language: dict[str, Any], exercises: set[st
             path.write_text(without_regions(path, exercises, language), encoding="utf-8")
     for path in sorted((STARTER / "common").rglob("*")):
         target = folder / path.relative_to(STARTER / "common")
-        if path.is_file() and not target.exists():
+        if path.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(rendered(path, folder, language["needs"]), encoding="utf-8")
+            own = target.read_text(encoding="utf-8") if target.exists() else ""  # such as a sample's .gitignore
+            target.write_text(own + rendered(path, folder, language["needs"]), encoding="utf-8")
             target.chmod(path.stat().st_mode)
     shutil.copytree(ROOT / "conformance", folder / ".prosa" / "conformance", ignore=ignored)
     shutil.copytree(ROOT / "spec", folder / ".prosa" / "spec", ignore=ignored)
