@@ -22,7 +22,7 @@ from prosa_conformance.contract import FEATURES, KnownFailure
 from prosa_conformance.language import _
 from prosa_conformance.outcome import Exit, Failure, Result, Verdict
 from prosa_conformance.places import SUITE
-from prosa_conformance.plugin import CARD, Runner, Selection, matches, test_name
+from prosa_conformance.plugin import CARD, Card, Runner, Selection, matches, test_name
 from prosa_conformance.reports import Outcome
 from prosa_conformance.terminal import Terminal
 from prosa_conformance.transport import ROLES_OF
@@ -52,6 +52,12 @@ class Run:
             clauses = " ".join(claim.id for claim in card.claims)
             self.terminal.say(f"{test_name(item):58} {card.level:8} {card.role:7} {clauses}")
         return Exit.CONFORMS
+
+    def cards(self) -> list[Card]:
+        """What the marks of the chosen tests say, in the order of the tests; none when they cannot be collected."""
+        runner = self._runner(lambda: False)
+        self._pytest(runner)
+        return [item.stash[CARD] for item in runner.collected]
 
     def explain_clause(self, identity: str) -> int:
         """Print a clause, and what its tests do."""

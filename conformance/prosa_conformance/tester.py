@@ -48,8 +48,19 @@ def start(words: Sequence[str], subject: Implementation, report: Path) -> int:
             code = _run(command)
         finally:
             if name.exists():
-                _sweep(name.read_text())
+                sweep(name.read_text())
     return code if code in set(Exit) else Exit.HARNESS
+
+
+def names_of(process: int) -> str:
+    """How the names of what is made for this process begin: of its tester, and of its programs."""
+    return f"prosa-tester-{process}-"
+
+
+def kill(process: int) -> None:
+    """End the tester of a process, by its identity, and all that it has started; for who cannot wait for either."""
+    for tester in _ask("ps", "--quiet", "--no-trunc", "--filter", f"name=^{names_of(process)}[0-9a-f]*$").split():
+        sweep(tester)
 
 
 def hand_over(report: Path) -> None:
@@ -71,7 +82,7 @@ def _run(command: Sequence[str]) -> int:
 
 
 def _bounds(subject: Implementation, report: Path) -> list[str]:
-    name = f"prosa-tester-{os.getpid()}-{secrets.token_hex(4)}"
+    name = names_of(os.getpid()) + secrets.token_hex(4)
     words = ["--rm", "--name", name, "--user", "0:0", "--log-driver", "none"]
     words += ["--network", "none", "--sysctl", "net.ipv6.conf.all.disable_ipv6=0", "--read-only", "--tmpfs", "/tmp"]
     words += ["--workdir", str(Path.cwd()), "--env", "PROSA_TIME_SCALE"]
@@ -121,7 +132,7 @@ def _ask(*words: str) -> str:
     return done.stdout
 
 
-def _sweep(tester: str) -> None:
+def sweep(tester: str) -> None:
     """Whatever became of the tester: neither it nor a program is left."""
     programs = _ask("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={LABEL}={tester}").split()
     alive = _ask("ps", "--all", "--quiet", "--no-trunc", "--filter", f"id={tester}").split()

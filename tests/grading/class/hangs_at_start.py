@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+"""Never says READY."""
+
+import signal
+
+signal.pause()
