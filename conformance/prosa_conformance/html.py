@@ -153,7 +153,7 @@ def page(table: Table) -> str:
     tests = _tests(table["tests"])
     clauses = _clauses(table, tests)
     script = Markup((TEMPLATES / "script.js").read_text(encoding="utf-8"))
-    return _environment().get_template("report.html").render(
+    return environment().get_template("report.html").render(
         table=table,
         lang=table["lang"].replace("_", "-"),
         verdict=_verdict(table),
@@ -317,18 +317,19 @@ def _facts(table: Table) -> list[tuple[str, str]]:
 # --- the form ---------------------------------------------------------------------------
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+def environment(*folders: Path) -> jinja2.Environment:
+    """For templates in these folders, and in ours."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.globals.update(_=_, ngettext=ngettext)
-    environment.filters["prose"] = _prose
-    return environment
+    made.globals.update(_=_, ngettext=ngettext)
+    made.filters["prose"] = _prose
+    return made
 
 
 def _prose(words: str) -> Markup:

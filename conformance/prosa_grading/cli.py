@@ -135,12 +135,15 @@ def _main(argv: Sequence[str]) -> int:
             wish=Wish(options.deadline, options.time_scale, asked.rubric.only),
             is_local=options.unsafe_local,
             suite_image=suite_image,
-            keeps_images=options.keep_images,
             again=frozenset(options.again),
         )
         if options.unsafe_local:
             _tell(_("--unsafe-local: submissions run as you, and can read and write what you can"))
-        return _grade(handed_in, plan, options.jobs, watch, wanted)
+        try:
+            return _grade(handed_in, plan, options.jobs, watch, wanted)
+        finally:
+            if not options.keep_images:
+                plan.shelf.clear()
 
 
 def _expect_known(again: Sequence[str], handed_in: Sequence[Submission]) -> None:

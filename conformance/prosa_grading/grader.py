@@ -8,7 +8,7 @@ import hmac
 import json
 import shlex
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from prosa_conformance.outcome import Exit
 from prosa_grading import images, job, local, program
 from prosa_grading.assignment import Assignment
 from prosa_grading.grade import Grade, Origin, State
-from prosa_grading.images import NotBuilt
+from prosa_grading.images import NotBuilt, Shelf
 from prosa_grading.job import Ended, Wish
 from prosa_grading.points import is_inconclusive, shares
 from prosa_grading.program import Program
@@ -42,13 +42,13 @@ class Plan:
     wish: Wish
     is_local: bool
     suite_image: str = ""
-    keeps_images: bool = False
+    shelf: Shelf = field(default_factory=Shelf)
     again: frozenset[str] = frozenset()  # students who are graded anew; all when it has "*"
 
     @property
     def asked(self) -> str:
         """Digest of what decides which tests are run, and how."""
-        said = [self.assignment.level, self.assignment.features, sorted(self.assignment.roles)]
+        said: list[object] = [self.assignment.level, self.assignment.features, sorted(self.assignment.roles)]
         said += [self.wish.only, self.wish.time_scale, self.wish.seconds]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
@@ -134,7 +134,6 @@ def _run(submission: Submission, taken: Taken, plan: Plan, results: Path, watch:
     base = replace(_without_tests(submission, plan, State.MISSING, _("nothing was handed in")), origin=taken.origin)
     if submission.kind is Kind.MISSING:
         return base
-    tag = images.tag_of(submission.student.id, taken.origin.content)
     try:
         said = (
             program.bare(plan.assignment, taken.words) if taken.image else program.read(taken.folder, plan.assignment)
@@ -143,7 +142,7 @@ def _run(submission: Submission, taken: Taken, plan: Plan, results: Path, watch:
         if plan.is_local:
             programs = local.prepared(taken.folder, said, results / BUILD_LOG, watch)
         else:
-            programs, identity = _images(taken, said, tag, results, watch)
+            programs, identity = _images(submission, taken, said, plan, results / BUILD_LOG, watch)
             base = replace(base, image=identity)
         wanted = {role: words for role, words in programs.items() if role in plan.assignment.roles}
         description = taken.folder / DESCRIPTION
@@ -155,15 +154,14 @@ def _run(submission: Submission, taken: Taken, plan: Plan, results: Path, watch:
         return replace(base, state=State.REFUSED, words=str(error))
     except NotBuilt as error:
         return replace(base, state=State.NOT_BUILT, words=str(error))
-    finally:
-        if not (plan.is_local or plan.keeps_images or taken.image):
-            images.forget(tag)
 
 
-def _images(taken: Taken, said: Program, tag: str, results: Path, watch: Watch) -> tuple[dict[str, str], str]:
+def _images(
+    submission: Submission, taken: Taken, said: Program, plan: Plan, log: Path, watch: Watch
+) -> tuple[dict[str, str], str]:
     """By role the image and what goes to its entry point; and the digest of what was built."""
-    log = results / BUILD_LOG
-    image = taken.image or images.built(taken.folder, said, tag, log, watch)
+    tag = images.tag_of(submission.student.id, taken.origin.content)
+    image = taken.image or images.built(taken.folder, said, tag, log, watch, plan.shelf)
     names = {role: shlex.join([image.name, *words]) for role, words in said.arguments.items()}
     for role, words in said.commands.items():
         if not image.has_entry_point:
@@ -171,7 +169,7 @@ def _images(taken: Taken, said: Program, tag: str, results: Path, watch: Watch) 
         elif role == "server":  # which its Dockerfile starts
             names[role] = image.name
         else:
-            bare = images.without_entry_point(image, results.parent, log, watch)
+            bare = images.without_entry_point(image, log.parents[1], log, watch, plan.shelf)
             names[role] = shlex.join([bare.name, *words])
     return names, image.identity
 
@@ -188,8 +186,16 @@ def _judged(base: Grade, ended: Ended, plan: Plan) -> Grade:
         words = _("the suite could not be run: {words}").format(words=ended.last_words)
         return replace(base, state=State.NOT_GRADED, words=words)
     if ended.code == Exit.NOT_STARTED:
-        return replace(base, state=State.NOT_STARTED, words=tests[0]["reason"] if tests else ended.last_words)
+        return replace(base, state=State.NOT_STARTED, words=_not_started(ended))
     if ended.result["trouble"] or is_inconclusive(found):
         words = _("the suite or this machine got in the way: {words}").format(words=ended.last_words)
         return replace(base, state=State.NOT_GRADED, words=words)
     return replace(base, state=State.GRADED, words=ended.result["sentence"])
+
+
+def _not_started(ended: Ended) -> str:
+    """What the first failure says, and what came instead."""
+    failures = [test["failure"] for test in ended.result["tests"] if test["failure"]] if ended.result else []
+    if not failures:
+        return ended.last_words
+    return ": ".join(filter(None, (failures[0]["sentence"], failures[0]["actual"])))[:300]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 import subprocess
 import threading
@@ -43,6 +44,7 @@ COPY . .
 {build}USER nobody
 CMD ["false"]
 """
+LAYER = re.compile(r"^ ---> ([0-9a-f]{12})$", re.MULTILINE)  # in what the engine's own builder prints
 _one_base_at_a_time = threading.Lock()
 
 
@@ -90,34 +92,68 @@ def tag_of(student: str, content: str) -> str:
     return f"prosa-grade/{hashlib.sha256(student.encode()).hexdigest()[:12]}:{content[:12]}"
 
 
-def built(folder: Path, program: Program, tag: str, log: Path, watch: Watch) -> Image:
+def built(folder: Path, program: Program, tag: str, log: Path, watch: Watch, shelf: Shelf) -> Image:
     """Build the image of a submission. NotBuilt when that fails, Refused when nobody knows how."""
     file = folder.with_name("Dockerfile.of-" + folder.name)
     if program.has_dockerfile:
         file = folder / "Dockerfile"
     else:
         file.write_text(_dockerfile(program, log, watch), encoding="utf-8")
-    return _build(folder, file, tag, log, watch)
+    return _build(folder, file, tag, log, watch, shelf)
 
 
-def without_entry_point(image: Image, work: Path, log: Path, watch: Watch) -> Image:
+def without_entry_point(image: Image, work: Path, log: Path, watch: Watch, shelf: Shelf) -> Image:
     """The same for commands of prosa.toml, which an entry point would take for its words."""
     empty = work / "without-entry-point"
     empty.mkdir(exist_ok=True)
     (empty / "Dockerfile").write_text(f'FROM {image.name}\nENTRYPOINT []\nCMD ["false"]\n', encoding="utf-8")
-    return _build(empty, empty / "Dockerfile", f"{image.name}-commands", log, watch)
+    return _build(empty, empty / "Dockerfile", f"{image.name}-commands", log, watch, shelf)
 
 
-def forget(name: str) -> None:
-    """What was made for one grading, however it ended; layers that others share stay."""
-    words = [CLI, "image", "rm", "--force", name, f"{name}-commands"]
-    with suppress(subprocess.TimeoutExpired, OSError):
-        subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=ENGINE_S, check=False)
+class Shelf:
+    """The images that a grading has made. They go when all of it is over: an engine that takes one away may take
+    away what another build stands on at that moment."""
+
+    def __init__(self) -> None:
+        self._made: list[str] = []
+
+    def add(self, *images: str) -> None:
+        self._made += images
+
+    def clear(self) -> None:
+        """Names, and layers of builds that failed; what others share stays."""
+        with suppress(subprocess.TimeoutExpired, OSError):
+            loose = set(_ask("images", "--quiet", "--filter", "dangling=true"))
+            mine = [image for image in dict.fromkeys(self._made) if ":" in image or image in loose]
+            if mine:
+                _ask("image", "rm", "--force", *mine)
+        self._made.clear()
 
 
-def _build(folder: Path, file: Path, tag: str, log: Path, watch: Watch) -> Image:
+def _ask(*words: str) -> list[str]:
+    """However the grading ended: not one of the commands that an interruption ends."""
+    done = subprocess.run(
+        [CLI, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=ENGINE_S, check=False
+    )
+    return done.stdout.split()
+
+
+def _build(folder: Path, file: Path, tag: str, log: Path, watch: Watch, shelf: Shelf) -> Image:
+    """Twice before it is believed that it does not build: an engine may have had a bad moment."""
+    shelf.add(tag)
+    try:
+        return _build_once(folder, file, tag, log, watch, shelf)
+    except NotBuilt:
+        if not answers(watch):
+            raise Unreachable(_("the container engine does not answer any more")) from None
+        return _build_once(folder, file, tag, log, watch, shelf)
+
+
+def _build_once(folder: Path, file: Path, tag: str, log: Path, watch: Watch, shelf: Shelf) -> Image:
     command = [CLI, "build", *BOUNDS, "--tag", tag, "--file", str(file), str(folder)]
     done = watch.run(command, seconds=BUILD_S, log=log)
+    if done.code != 0:
+        shelf.add(*re.findall(LAYER, done.text))
     if done.is_late:
         raise NotBuilt(_("building it took longer than {seconds} s").format(seconds=BUILD_S))
     if done.code != 0:

@@ -11,13 +11,9 @@ from statistics import median
 from typing import Any
 from urllib.parse import quote
 
-import jinja2
-from markupsafe import Markup
-
 from prosa_conformance.clauses import Clause, all_clauses, plain
-from prosa_conformance.html import LEVEL_NAMES, TEMPLATES
+from prosa_conformance.html import LEVEL_NAMES, environment
 from prosa_conformance.language import _, chosen, ngettext
-from prosa_conformance.visible import visible
 from prosa_grading.assignment import Assignment
 from prosa_grading.grade import STATE_WORDS, Grade, State
 from prosa_grading.points import Mark, Share, rounded
@@ -57,6 +53,20 @@ class Row:
         return SIGNS.get(self.style, SIGNS["kept"])
 
     @property
+    def why(self) -> str:
+        """One line below the state."""
+        if self.style == "kept":
+            return ""
+        if self.style != "part":
+            return self.grade.words
+        broken, not_shown = (len(self.grade.clauses(mark)) for mark in (Mark.BROKEN, Mark.NOT_SHOWN))
+        words = [
+            ngettext("one requirement broken", "{count} requirements broken", broken).format(count=broken),
+            ngettext("one not shown", "{count} not shown", not_shown).format(count=not_shown),
+        ]
+        return ", ".join(word for word, count in zip(words, (broken, not_shown), strict=True) if count)
+
+    @property
     def state(self) -> str:
         return _(STATE_WORDS[self.grade.state])
 
@@ -77,7 +87,7 @@ class Failing:
 def page(grades: Sequence[Grade], asked: Assignment, folder: Folder) -> str:
     rows = [Row(grade, _files(grade, folder.path)) for grade in grades]
     good = [grade for grade in grades if grade.is_graded]
-    return _environment().get_template("class.html").render(
+    return environment(OWN).get_template("class.html").render(
         lang=chosen().replace("_", "-"),
         rows=rows,
         asked=asked,
@@ -87,6 +97,7 @@ def page(grades: Sequence[Grade], asked: Assignment, folder: Folder) -> str:
         spread=_spread(good),
         failing=_failing(rows)[:MOST_CLAUSES],
         ran=sum(grade.state in (State.GRADED, State.OUT_OF_TIME) for grade in grades),
+        share=_share,
         is_local=any(grade.origin.mode == "unsafe-local" for grade in grades),
     )  # fmt: skip
 
@@ -128,19 +139,6 @@ def _failing(rows: Sequence[Row]) -> list[Failing]:
         not_shown.update(row.grade.clauses(Mark.NOT_SHOWN))
     found = [Failing(all_clauses()[clause], who, not_shown[clause]) for clause, who in broken.items()]
     return sorted(found, key=lambda one: (-len(one.broken), one.clause.id))
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([OWN, TEMPLATES]),
-        autoescape=True,
-        finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.globals.update(_=_, ngettext=ngettext, rounded=rounded, share=_share)
-    return environment
 
 
 def _share(share: Share) -> dict[str, Any]:

@@ -107,10 +107,13 @@ class Watch:
 
     def _end(self, process: subprocess.Popen[bytes], kill: Kill) -> None:
         """After a polite signal."""
-        for harder in (lambda: kill(process.pid), lambda: os.killpg(process.pid, signal.SIGKILL)):
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(self._grace_s)
-                return
-            with suppress(ProcessLookupError):
-                harder()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(self._grace_s)
+            return
+        kill(process.pid)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(self._grace_s)
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()

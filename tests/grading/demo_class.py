@@ -59,9 +59,7 @@ def make(folder: Path, students: Iterable[str] = NAMES, base: str = "", has_temp
         elif name == "leo":
             (submissions / "leo.git").write_text(f"# mine\n{repository(program(elsewhere / 'leo', name, its))}\n")
         elif name == "ida":
-            (program(submissions / name, "ada", its) / "prosa.toml").write_text(
-                description(name, its, BROKEN_BUILD)
-            )
+            (program(submissions / name, "ada", its) / "prosa.toml").write_text(description(name, its, BROKEN_BUILD))
             break_build(submissions / name)
         elif name == "jon":
             (submissions / name).mkdir()
