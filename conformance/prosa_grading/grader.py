@@ -160,7 +160,7 @@ def _images(
     submission: Submission, taken: Taken, said: Program, plan: Plan, log: Path, watch: Watch
 ) -> tuple[dict[str, str], str]:
     """By role the image and what goes to its entry point; and the digest of what was built."""
-    tag = images.tag_of(submission.student.id, taken.origin.content)
+    tag = images.tag_of(str(plan.folder.path), submission.student.id, taken.origin.content)
     image = taken.image or images.built(taken.folder, said, tag, log, watch, plan.shelf)
     names = {role: shlex.join([image.name, *words]) for role, words in said.arguments.items()}
     for role, words in said.commands.items():

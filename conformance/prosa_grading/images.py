@@ -87,9 +87,10 @@ def named(name: str, log: Path, watch: Watch) -> Image:
     return image
 
 
-def tag_of(student: str, content: str) -> str:
-    """No two students' builds get into each other's way, whatever they are called."""
-    return f"prosa-grade/{hashlib.sha256(student.encode()).hexdigest()[:12]}:{content[:12]}"
+def tag_of(folder: str, student: str, content: str) -> str:
+    """No two builds get into each other's way, of one class or two, whatever the students are called."""
+    owner = hashlib.sha256(f"{folder}\0{student}".encode()).hexdigest()
+    return f"prosa-grade/{owner[:12]}:{content[:12]}"
 
 
 def built(folder: Path, program: Program, tag: str, log: Path, watch: Watch, shelf: Shelf) -> Image:

@@ -117,7 +117,7 @@ def test_junit_of_a_class() -> None:
 ENGLISH = (
     'Identifier,"Full name","Email address",Status,Grade,"Maximum Grade","Grade can be changed",'
     '"Last modified (submission)","Last modified (grade)","Feedback comments"\n'
-    '"Participant 4711","Ada Álvares",ada@example.com,"Submitted for grading - Not marked",,100.00,Yes,"Sunday, 1:00",-,\n'
+    '"Participant 4711","Ada Álvares",ada@example.com,"Submitted for grading",,100.00,Yes,"Sunday, 1:00",-,\n'
     '"Participant 4712","Bob, Braga",bob@example.com,"No submission",,100.00,Yes,-,-,"see me"\n'
     '"Participant 4713",Zoe,zoe@example.com,"No submission",12.00,100.00,Yes,-,-,\n'
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import tarfile
 import zipfile
@@ -331,7 +332,7 @@ def test_an_image_that_a_student_names_is_made_of_the_students_dockerfile(tmp_pa
 
 def test_a_language_that_nobody_knows(tmp_path: Path) -> None:
     one = Program("cobol", "", {"server": ("x",)}, {}, "L1", ())
-    with pytest.raises(Refused, match="is .cobol.: known are python, c, javascript, java, go, rust"):
+    with pytest.raises(Refused, match=r"is .cobol.: known are python, c, javascript, java, go, rust"):
         images.built(tmp_path, one, "tag", tmp_path / "log", Watch(), images.Shelf())
 
 
@@ -361,7 +362,9 @@ def test_who_does_not_go_is_ended_by_force() -> None:
 
 
 def test_images_of_two_students_have_two_names() -> None:
-    assert images.tag_of("ada", "f" * 64) != images.tag_of("Ada", "f" * 64)
+    one, other = (images.tag_of(folder, "Ada Á", "f" * 64) for folder in ("/one", "/other"))
+    assert one != other, "two classes of one engine, too"
+    assert re.fullmatch(r"prosa-grade/[0-9a-f]{12}:f{12}", one), one
 
 
 def test_who_is_not_graded_has_no_points() -> None:
