@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Keeps the catalogues of the suite's words: conformance/prosa_conformance/locale/*/LC_MESSAGES/prosa.po.
+"""Keeps the catalogues of words, in conformance/prosa_conformance/locale/*/LC_MESSAGES/prosa.po.
 
     tools/catalogue.py            take up new words of the sources, drop old ones, compile each .mo
     tools/catalogue.py --check    change nothing; say what is missing or out of date, and end with 1
     tools/catalogue.py --pot      print the template for a new language
 
-Words are what the sources mark with `_`, `N_` and `ngettext`, what the report's templates mark, and
+Words are what the sources of suite and grading mark with `_`, `N_` and `ngettext`, what templates mark, and
 the sentences of the clause tests (see spoken.py). Takes gettext's
 programs (Debian: gettext).
 """
@@ -28,8 +28,8 @@ sys.path.insert(0, str(ROOT / "conformance"))
 
 from prosa_conformance import spoken  # noqa: E402
 
-PACKAGE = ROOT / "conformance" / "prosa_conformance"
-CATALOGUES = PACKAGE / "locale"
+PACKAGES = [ROOT / "conformance" / name for name in ("prosa_conformance", "prosa_grading")]
+CATALOGUES = PACKAGES[0] / "locale"
 HEADER = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n'
 DATED = '"POT-Creation-Date'  # the same words make the same file
 Words = Iterator[tuple[Path, str]]
@@ -48,7 +48,7 @@ def run(*words: str | Path, cwd: Path = ROOT) -> str:
 
 def marked_words() -> str:
     """A template of what is marked in Python."""
-    files = sorted(path.relative_to(ROOT) for path in PACKAGE.rglob("*.py"))
+    files = sorted(path.relative_to(ROOT) for package in PACKAGES for path in package.rglob("*.py"))
     keywords = ("--keyword=_", "--keyword=N_", "--keyword=ngettext:1,2", "--keyword=pgettext:1c,2")
     form = ("--language=Python", "--from-code=UTF-8", "--add-location=file", "--package-name=prosa-conformance")
     return run("xgettext", *form, *keywords, "--output=-", *files)
@@ -57,7 +57,7 @@ def marked_words() -> str:
 def template_words() -> Words:
     """What the report's templates mark; the plural stands behind a NUL."""
     environment = jinja2.Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
-    for path in sorted((PACKAGE / "templates").glob("*")):
+    for path in sorted(path for package in PACKAGES for path in (package / "templates").glob("*")):
         for _line, _function, message in environment.extract_translations(path.read_text(encoding="utf-8")):
             yield path, "\0".join(filter(None, message)) if isinstance(message, tuple) else message
 

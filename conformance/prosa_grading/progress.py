@@ -17,6 +17,7 @@ from prosa_grading.points import rounded
 
 CLEAR = "\r\033[K"
 BAR = 24
+NONE = "\u2013"
 
 
 class Progress:
@@ -66,23 +67,23 @@ class Progress:
 
 
 def line(grade: Grade) -> str:
-    points = f"{grade.points:g}/{grade.max:g}" if grade.is_graded else "\u2013"
     told = "" if grade.state is State.GRADED else f"  {grade.words}"
-    return visible(f"{grade.student:20} {points:>11}  {_(STATE_WORDS[grade.state])}, {grade.seconds:.0f} s{told}")
+    points = f"{grade.points:g}/{grade.max:g}" if grade.is_graded else NONE
+    state = _(STATE_WORDS[grade.state])
+    return visible(f"{grade.student:20} {points:>11}  {state}, {grade.seconds:.0f} s{told}")
 
 
 def summary(grades: Sequence[Grade], assignment: Assignment) -> str:
     """The table, and what is left to do."""
-    width = max([*(len(grade.student) for grade in grades), 7])
     names = list(assignment.due)
-    head = f"{_('student'):{width}}  {_('state'):22}" + "".join(f"{name:>9}" for name in names) + f"{_('points'):>10}"
-    rows = [head]
+    rows = [(_("student"), _("state"), *names, _("points"))]
     for grade in grades:
-        cells = [f"{rounded(grade.shares[name].points):>9g}" if grade.is_graded else f"{'–':>9}" for name in names]
-        points = f"{grade.points:>10g}" if grade.is_graded else f"{'–':>10}"
-        rows.append(visible(f"{grade.student:{width}}  {_(STATE_WORDS[grade.state]):22}{''.join(cells)}{points}"))
-    most = "".join(f"{assignment.rubric.points[name]:>9g}" for name in names)
-    rows.append(f"{_('of'):{width}}  {'':22}{most}{assignment.max_points:>10g}")
+        shown = [*(grade.shares[name].points for name in names), grade.points]
+        cells = [f"{rounded(points):g}" if grade.is_graded else NONE for points in shown]
+        rows.append((grade.student, _(STATE_WORDS[grade.state]), *cells))
+    most = [*(assignment.rubric.points[name] for name in names), assignment.max_points]
+    rows.append((_("of"), "", *(f"{points:g}" for points in most)))
+    lines = _aligned(rows)
     open_ones = sum(not grade.is_graded for grade in grades)
     if open_ones:
         words = ngettext(
@@ -90,5 +91,13 @@ def summary(grades: Sequence[Grade], assignment: Assignment) -> str:
             "{count} students could not be graded: the same command tries again",
             open_ones,
         )
-        rows += ["", words.format(count=open_ones)]
-    return "\n".join(rows)
+        lines += ["", words.format(count=open_ones)]
+    return "\n".join(lines)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Words to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        visible("  ".join(f"{cell:{'<' if n < 2 else '>'}{widths[n]}}" for n, cell in enumerate(row))) for row in rows
+    ]

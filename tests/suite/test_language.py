@@ -14,9 +14,9 @@ import pytest
 from conftest import CONFORMANCE, HERE, Conform, faulty, python
 from prosa_conformance import language, spoken
 
-PACKAGE = CONFORMANCE / "prosa_conformance"
 CATALOGUE = HERE.parents[1] / "tools" / "catalogue.py"
-FILES = sorted(PACKAGE.rglob("*.py"))
+PACKAGES = ("prosa_conformance", "prosa_grading")
+FILES = sorted(path for package in PACKAGES for path in (CONFORMANCE / package).rglob("*.py"))
 LOOKS_UP = {"_", "N_", "ngettext", "pgettext"}
 ONE = ("-k", "tampered_auth")
 
