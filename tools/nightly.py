@@ -88,6 +88,7 @@ STEPS = (
     Step("soak", (*PYTEST, "tests/load/test_soak.py"), {"PROSA_SOAK_MINUTES": "60"}),
     Step("containers", (*PYTEST, "tests/containers"), {"PROSA_CONTAINER_TESTS": "all"}),
     Step("demos", (*PYTEST, "tests/demos"), {"PROSA_CONTAINER_TESTS": "all"}),
+    Step("grading", (*PYTEST, "tests/grading"), {"PROSA_CONTAINER_TESTS": "all"}),
     Step("disk", (*PYTEST, "tests/disk"), {"PROSA_DISK_SIZE": "full"}),
     Step("simulation", (f"{BUILT}/simulation/simulation", "1", "1000000")),
     Step("model", (PYTHON, "tests/model/check.py", "--large")),
