@@ -15,14 +15,14 @@ from pathlib import Path
 from prosa_conformance import __version__
 from prosa_conformance.language import _
 from prosa_conformance.outcome import Exit
-from prosa_grading import images, job, local, program
+from prosa_grading import images, job, local, page, program
 from prosa_grading.assignment import Assignment
 from prosa_grading.grade import Grade, Origin, State
 from prosa_grading.images import NotBuilt, Shelf
 from prosa_grading.job import Ended, Wish
 from prosa_grading.points import is_inconclusive, shares
 from prosa_grading.program import Program
-from prosa_grading.results import Folder
+from prosa_grading.results import Folder, write
 from prosa_grading.submissions import Kind, Submission, Unreachable, fetch
 from prosa_grading.unpack import Refused
 from prosa_grading.watch import Watch
@@ -91,6 +91,7 @@ def grade(submission: Submission, plan: Plan, watch: Watch) -> tuple[Grade, bool
             before = plan.folder.before(submission.student.id, plan.assignment)
             if before is not None and before.origin == taken.origin and not plan.again & {"*", submission.student.id}:
                 found = replace(before, name=submission.student.name)
+                _write_page(plan.folder.of(found.student), found)
                 plan.folder.refresh(found)
                 return found, True
             found = _run(submission, taken, plan, results, watch)
@@ -104,8 +105,13 @@ def grade(submission: Submission, plan: Plan, watch: Watch) -> tuple[Grade, bool
             rubric=plan.assignment.rubric.digest,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+        _write_page(results, found)
         plan.folder.keep(results, found)
         return found, False
+
+
+def _write_page(folder: Path, found: Grade) -> None:
+    write(folder / page.STUDENT_FILE, page.of_student(found))
 
 
 def _without_tests(submission: Submission, plan: Plan, state: State, words: str) -> Grade:

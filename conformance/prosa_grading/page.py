@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The class on one page that needs no network: who is where, and what the class has not understood yet."""
+"""Pages that need no network: of the class, who is where and what it has not understood; of a student, the grade."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ from prosa_conformance.html import LEVEL_NAMES, environment
 from prosa_conformance.language import _, chosen, ngettext
 from prosa_grading.assignment import Assignment
 from prosa_grading.grade import STATE_WORDS, Grade, State
-from prosa_grading.points import Mark, Share, rounded
+from prosa_grading.points import MARK_WORDS, Mark, Share, rounded
 from prosa_grading.results import Folder
 
 FILE = "index.html"
 OWN = Path(__file__).parent / "templates"
 MOST_CLAUSES = 15
+BAD = (Mark.BROKEN, Mark.NOT_SHOWN)
 STYLES = {
     State.GRADED: "kept", State.OUT_OF_TIME: "known", State.NOT_STARTED: "broken", State.NOT_BUILT: "broken",
     State.REFUSED: "broken", State.MISSING: "none", State.NOT_GRADED: "known",
 }  # fmt: skip
 SIGNS = {"kept": "\u2713", "known": "!", "broken": "\u2717", "none": "\u2013"}
+STUDENT_FILE = "grade.html"
 FILES = (
+    (STUDENT_FILE, "grade"),
     ("report.html", "report"),
     ("build.log", "build.log"),
     ("suite.log", "suite.log"),
@@ -53,8 +56,12 @@ class Row:
         return SIGNS.get(self.style, SIGNS["kept"])
 
     @property
+    def report(self) -> str:
+        return f"{quote(self.grade.student)}/report.html"
+
+    @property
     def why(self) -> str:
-        """One line below the state."""
+        """A line below the state."""
         if self.style == "kept":
             return ""
         if self.style != "part":
@@ -82,6 +89,24 @@ class Failing:
     @property
     def text(self) -> str:
         return plain(self.clause.text)
+
+
+def of_student(grade: Grade) -> str:
+    """For whom it is about; it lies beside the report of the suite."""
+    row = Row(grade, [])
+    missing = {
+        name: [(all_clauses()[clause], mark) for clause, mark in share.marks.items() if mark in BAD]
+        for name, share in grade.shares.items()
+    }
+    return environment(OWN).get_template("student.html").render(
+        lang=chosen().replace("_", "-"),
+        row=row,
+        grade=grade,
+        levels=[(name, _(LEVEL_NAMES.get(name, name)), its) for name, its in grade.shares.items()],
+        missing=missing,
+        words={mark: _(word) for mark, word in MARK_WORDS.items()},
+        share=_share,
+    )  # fmt: skip
 
 
 def page(grades: Sequence[Grade], asked: Assignment, folder: Folder) -> str:

@@ -24,6 +24,8 @@ GIT_ENVIRONMENT = {
     "GIT_LFS_SKIP_SMUDGE": "1",
 }
 # The folder that Moodle makes for each participant of an assignment.
+LONGEST = 100
+TAKEN = ("exports", "secret", "grades.csv", "index.html")  # in the folder of the results
 OF_MOODLE = re.compile(r".+_(\d+)_assignsubmission_[a-z]+_?")
 
 
@@ -73,6 +75,8 @@ def find(folder: Path, roster: Sequence[Student] | None) -> list[Submission]:
         found[name] = (kind, path)
     if not found:
         raise UsageError(_("{folder}: there is no submission in it").format(folder=folder))
+    for student in roster or ():
+        _fit(student.id, _("the roster"))
     if roster is None:
         return [Submission(Student(name), *where) for name, where in found.items()]
     strangers = sorted(set(found) - {student.entry for student in roster})
@@ -94,9 +98,11 @@ def _read(path: Path) -> tuple[str, Kind]:
     raise UsageError(words.format(path=path, archives=" ".join(ARCHIVES)))
 
 
-def _fit(name: str, path: Path) -> str:
-    if not name or not name.isprintable() or name.startswith(".") or len(name.encode()) > 100:
-        raise UsageError(_("{path}: {name!r} is no name for a student").format(path=path, name=name))
+def _fit(name: str, where: object) -> str:
+    """A student's name is that of a folder, beside others of ours."""
+    is_odd = not name.isprintable() or name.startswith(".") or "/" in name or len(name.encode()) > LONGEST
+    if not name or is_odd or name in TAKEN:
+        raise UsageError(_("{path}: {name!r} is no name for a student").format(path=where, name=name))
     return name
 
 

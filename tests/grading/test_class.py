@@ -19,7 +19,7 @@ import jsonschema
 import pytest
 
 import demo_class
-from conftest import FAST, HERE, ROOT, RUBRIC, Begun, Graded, grade_class, rubric
+from conftest import HERE, ROOT, RUBRIC, TWO_AT_ONCE, Begun, Graded, grade_class, rubric
 
 STUDENTS = tuple(name for name in demo_class.NAMES if name not in demo_class.HOSTILE)
 RAN = ("ada", "bob", "cid", "eva", "hal", "leo")
@@ -44,7 +44,7 @@ def words(folder: Path) -> tuple[str, ...]:
     roster = demo_class.roster(folder, STUDENTS)
     return (
         str(folder / "submissions"), "--unsafe-local", "--rubric", rubric(folder), "--roster", str(roster),
-        "--secret", str(folder / "secret"), *FAST,
+        "--secret", str(folder / "secret"), *TWO_AT_ONCE,
     )  # fmt: skip
 
 

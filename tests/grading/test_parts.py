@@ -174,6 +174,13 @@ def test_submissions_of_nobody(tmp_path: Path, names: tuple[str, ...], said: str
         submissions.find(tmp_path, [Student("ada")])
 
 
+@pytest.mark.parametrize("name", ["../out", "a/b", ".work", "exports", "a\nb", "x" * 101])
+def test_a_student_is_no_place_elsewhere(tmp_path: Path, name: str) -> None:
+    (tmp_path / "ada").mkdir()
+    with pytest.raises(UsageError, match=r"the roster: .* is no name for a student"):
+        submissions.find(tmp_path, [Student(name, "", "ada")])
+
+
 # --- taking a stranger's files ---
 
 
