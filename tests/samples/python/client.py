@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import crypto
+
 import link
 import wire
 from link import FEATURES, LEVEL, RESUME, note

@@ -6,6 +6,7 @@ import re
 import sys
 
 import crypto
+
 import wire
 from link import check_level
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import CryptoError
 from nacl.signing import SigningKey
+
 from wire import AUTHOR_SIG, HANDSHAKE_SIG, SERVER_SIG, Frame, encode_fields
 
 P = 2**255 - 19

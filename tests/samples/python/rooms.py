@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import crypto
+
 import wire
 from link import note
 from wire import EVENT, Frame

@@ -14,10 +14,11 @@ from collections import deque
 from pathlib import Path
 
 import crypto
+from rooms import HOST, Journal, Room, Seat
+
 import link
 import wire
 from link import LEVEL, RESUME, note
-from rooms import HOST, Journal, Room, Seat
 from wire import CODES, Fault, Frame, need
 
 MOST_ROOMS = 10_000  # MSG-29
