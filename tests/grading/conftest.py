@@ -33,7 +33,7 @@ L1 = 40
 "CON-*" = 0.5
 "AUTH-16" = 2
 """
-TWO_AT_ONCE = ("-j", "2")
+IN_SHORT = ("--time-scale", "0.5", "-j", "2")
 
 
 @dataclass(frozen=True)

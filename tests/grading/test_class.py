@@ -19,7 +19,7 @@ import jsonschema
 import pytest
 
 import demo_class
-from conftest import HERE, ROOT, RUBRIC, TWO_AT_ONCE, Begun, Graded, grade_class, rubric
+from conftest import HERE, IN_SHORT, ROOT, RUBRIC, Begun, Graded, grade_class, rubric
 
 STUDENTS = tuple(name for name in demo_class.NAMES if name not in demo_class.HOSTILE)
 RAN = ("ada", "bob", "cid", "eva", "hal", "leo")
@@ -44,7 +44,7 @@ def words(folder: Path) -> tuple[str, ...]:
     roster = demo_class.roster(folder, STUDENTS)
     return (
         str(folder / "submissions"), "--unsafe-local", "--rubric", rubric(folder), "--roster", str(roster),
-        "--secret", str(folder / "secret"), *TWO_AT_ONCE,
+        "--secret", str(folder / "secret"), *IN_SHORT,
     )  # fmt: skip
 
 
@@ -145,6 +145,17 @@ def test_one_is_graded_anew_and_another_is_new(graded: Graded) -> None:
 
 
 # --- small ones ---
+
+
+def test_a_second_try_takes_back_what_the_first_has_failed(tmp_path: Path) -> None:
+    """As on a machine that was too busy for it: only the first life of this program does not start."""
+    ada = demo_class.program(tmp_path / "submissions" / "ada", "ada")
+    first = "from pathlib import Path\nflag = Path(__file__).with_name('was-here')\nwas_here = flag.exists()\nflag.touch()\n"
+    server = (ada / "server.py").read_text()
+    (ada / "server.py").write_text(f"{first}if not was_here:\n    raise SystemExit(1)\n{server}")
+    graded = grade_class(tmp_path, "submissions", "--unsafe-local", "--rubric", rubric(tmp_path))
+    assert graded.table() == {"ada": ("graded", "40.0")}, graded.text
+    assert "PROSA/1 conformance" in (graded.out / "ada" / "suite.log").read_text()
 
 
 def test_a_deadline_ends_one_that_hangs(tmp_path: Path) -> None:

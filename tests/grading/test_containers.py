@@ -15,7 +15,7 @@ import pytest
 
 import demo_class
 import isolated
-from conftest import ROOT, TWO_AT_ONCE, Graded, grade_class, rubric
+from conftest import IN_SHORT, ROOT, Graded, grade_class, rubric
 from engine import docker
 from isolated import TESTER, Begun, build
 from prosa_conformance import tester
@@ -54,7 +54,7 @@ def graded(base: str, tmp_path_factory: pytest.TempPathFactory) -> Graded:
     students = demo_class.NAMES if IS_WHOLE else SOME
     demo_class.make(folder, students, base, has_template=IS_WHOLE)
     roster = demo_class.roster(folder, students)
-    given = ("submissions", "--rubric", rubric(folder), "--roster", str(roster), *TWO_AT_ONCE)
+    given = ("submissions", "--rubric", rubric(folder), "--roster", str(roster), *IN_SHORT)
     return grade_class(folder, *given, env=ENV)
 
 
@@ -128,7 +128,7 @@ def in_the_night() -> Iterator[None]:
 def test_a_sample_in_another_language(base: str, in_the_night: None, tmp_path: Path) -> None:
     (tmp_path / "submissions").mkdir()
     shutil.copytree(ROOT / "tests" / "samples" / "javascript", tmp_path / "submissions" / "jana")
-    graded = grade_class(tmp_path, "submissions", "--rubric", rubric(tmp_path), *TWO_AT_ONCE, env=ENV)
+    graded = grade_class(tmp_path, "submissions", "--rubric", rubric(tmp_path), *IN_SHORT, env=ENV)
     assert graded.table() == {"jana": ("graded", "40.0")}, graded.text
     assert not leftovers(graded)
 
@@ -139,7 +139,7 @@ def test_an_image_that_is_there_already(base: str, in_the_night: None, tmp_path:
     image = build("prosa-test-grading-image", context=tmp_path / "ada")
     (tmp_path / "submissions" / "ada.image").write_text(f"{image} python3 -u server.py\n")
     (tmp_path / "submissions" / "bob.image").write_text("prosa-nobody-made-this\n")
-    graded = grade_class(tmp_path, "submissions", "--rubric", rubric(tmp_path), *TWO_AT_ONCE, env=ENV)
+    graded = grade_class(tmp_path, "submissions", "--rubric", rubric(tmp_path), *IN_SHORT, env=ENV)
     assert graded.code == 1, graded.text
     assert graded.table() == {"ada": ("graded", "40.0"), "bob": ("not graded", "")}, graded.text
     assert docker("images", "--quiet", image), "what was there before is there after"
