@@ -126,7 +126,7 @@ func (f *Frame) before(tag uint16) []byte {
 
 // Decode reads the first frame of the input: nil while it is not whole (WIRE-11). It stops at a
 // Fault. `admit` may refuse a type before the body is there [3.2].
-func Decode(input []byte, maxLength int, from string, admit func(number byte, t *Type)) *Frame {
+func Decode(input []byte, maxLength int, from string, admit func(t *Type)) *Frame {
 	Need(bytes.HasPrefix([]byte("PR"), input) || bytes.HasPrefix(input, []byte("PR")), "BAD_FRAME", "WIRE-02", "this is no frame")
 	if len(input) < HeaderSize {
 		return nil
@@ -136,7 +136,7 @@ func Decode(input []byte, maxLength int, from string, admit func(number byte, t 
 	Need(input[2] == Version, "UNSUPPORTED", "WIRE-04", fmt.Sprint("version ", input[2]))
 	Need(length <= uint64(maxLength), "TOO_LARGE", "WIRE-06", fmt.Sprint("length ", length))
 	if admit != nil {
-		admit(kind, t)
+		admit(t)
 	}
 	Need(t != nil || kind%2 == 1, "UNSUPPORTED", "WIRE-14", fmt.Sprint("type ", kind))
 	Need(t != Types["PUBLISH"] || length+256 <= uint64(maxLength), "TOO_LARGE", "MSG-10", fmt.Sprint("length ", length))

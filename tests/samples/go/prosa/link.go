@@ -30,8 +30,7 @@ type Link struct {
 	socket         *net.TCPConn
 	peer           string // who sends what is read here: "client" or "server"
 	maxLength      int
-	input          []byte
-	output         [][]byte
+	input, output  []byte
 	silence        time.Duration
 	begun, pinged  bool // a frame has come; this silence had its PING
 	writing        bool
@@ -99,7 +98,7 @@ func (l *Link) takeOne() bool {
 }
 
 // admit: is this the time, and the direction, for a frame of this type?
-func (l *Link) admit(_ byte, t *Type) {
+func (l *Link) admit(t *Type) {
 	expected := t != nil && (t.Name == l.Due || t.Name == "ERROR" || t.Name == "BYE")
 	Need(l.Due == "" || expected, "BAD_STATE", "WIRE-13", "not the frame that is due")
 	Need(t == nil || t.From == l.peer || t.From == "both", "BAD_STATE", "WIRE-15", "a frame for the other direction")
@@ -173,7 +172,7 @@ func (l *Link) fail(fault *Fault, silently bool) {
 func (l *Link) Send(name string, body Body) { l.SendOctets(Encode(name, body)) }
 func (l *Link) SendOctets(octets []byte) {
 	if !l.Closing {
-		l.output = append(l.output, octets)
+		l.output = append(l.output, octets...)
 		l.write()
 	}
 }
@@ -194,17 +193,17 @@ func (l *Link) IsBusy() bool { return l.writing || len(l.output) > 0 }
 
 // write gives the socket a batch, and comes back when it is taken; at the end it shuts the sending side.
 func (l *Link) write() {
-	const most = 8 // frames: a slow peer shall show that it takes something
+	const most = 16384 // octets: a slow peer shall show that it takes something
 	switch {
 	case l.writing || l.isGone:
 	case len(l.output) > 0:
-		batch := net.Buffers(l.output)
+		batch := l.output
 		if len(batch) > most {
 			batch = batch[:most]
 		}
 		l.output, l.writing = l.output[len(batch):], true
 		go func() {
-			_, err := batch.WriteTo(l.socket)
+			_, err := l.socket.Write(batch)
 			Do(func() {
 				l.writing, l.Stuck = false, 0
 				if err != nil {
