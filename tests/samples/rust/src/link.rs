@@ -4,6 +4,7 @@
 //! nothing needs a lock. Only reading, and the writing of a batch, wait for the socket in other threads.
 
 use crate::frame::{encode, need, Content, Fault, Frame, Pair, Result, HANDSHAKE_CAP, HEADER_SIZE};
+use crate::program::note;
 use crate::registry::{code, is_fatal, row, Row, LIVENESS};
 use crate::system::reset_at_close;
 use std::io::{self, BufRead, Read, Write};
@@ -28,9 +29,10 @@ pub enum Event {
 pub fn read_console(events: SyncSender<Event>) {
     spawn(move || {
         for line in io::stdin().lock().split(b'\n').flatten() {
-            let line = String::from_utf8_lossy(&line).trim_end_matches('\r').to_string();
-            if !line.is_empty() {
-                events.send(Event::Line(line)).expect("the loop");
+            match String::from_utf8(line).as_deref().map(|line| line.strip_suffix('\r').unwrap_or(line)) {
+                Ok("") => {}
+                Ok(line) => events.send(Event::Line(line.to_string())).expect("the loop"),
+                Err(_) => note("not sent: this line is not UTF-8"),
             }
         }
         events.send(Event::ConsoleEnded).expect("the loop");

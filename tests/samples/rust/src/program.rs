@@ -46,9 +46,9 @@ pub fn check<T, E: Display>(result: Result<T, E>) -> T {
 
 /// Can this line be the text of a message? If not, people are told.
 pub fn is_text(line: &str) -> bool {
-    let good = (1..=4096).contains(&line.len()) && !line.contains(&['\0', char::REPLACEMENT_CHARACTER][..]);
+    let good = (1..=4096).contains(&line.len()) && !line.contains('\0');
     if !good {
-        note("not sent: a message has 1 to 4096 octets of UTF-8, without U+0000");
+        note("not sent: a message has 1 to 4096 octets, without U+0000");
     }
     good
 }
