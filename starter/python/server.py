@@ -305,7 +305,8 @@ class Server:
         """A line is for the oldest pending question, or after "@nick " for that client; or why not."""
         match = re.fullmatch(r"@([a-z0-9_-]{1,32}) (.*)", line, re.DOTALL)
         nick, text = match.groups() if match else (None, line)
-        named = [one for one in [*self.questions, *list(self.threads)] if one.nick == nick] if nick else self.questions
+        newest = reversed(list(self.threads))  # an older one of the same nick may be gone unnoticed
+        named = [one for one in newest if one.nick == nick] if nick else self.questions
         to = next((one for one in named if one.room and not one.is_deaf), None)
         if to is None:
             return f"{nick} is not here" if nick else "no question is pending"
