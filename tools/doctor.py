@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 # The needs of each verb, as ./run installs them. What stands first must be there: the others are told.
 VERBS = {
     "conform": ("build", "suite"),
-    "test": ("build", "suite", "zmq", "test", "demo"),
+    "test": ("build", "suite", "zmq", "test", "demo", "samples"),
     "build, serve, chat": ("build",),
     "new": ("suite",),
     "fuzz": ("build", "fuzz"),
