@@ -100,13 +100,13 @@ def test_question_of_a_session_that_is_over(fresh_server: Server, how: str) -> N
         earlier.reset()
     else:
         earlier.close()
-    fresh_server.answer("too late")
     alice, room = fresh_server.joined("alice")
     assert not alice.barrier(), "something about the question of an earlier session came"
-    # The console may be read later than connections; its lines are in order: when this one comes, "too late" is behind.
+    # The console may be read later than connections; its lines are in order: with the second the first is behind.
+    fresh_server.type_line("too late")
     fresh_server.type_line(f"@{alice.nick} news")
-    while "news" not in str(alice.expect("DELIVER", author_key=alice.server_key).value("text")):
-        pass
+    while "news" not in str((said := alice.expect("DELIVER", author_key=alice.server_key)).value("text")):
+        assert not said.has("reply_to"), "the answer to an earlier session's question came in a later one"
     question, answer = fresh_server.exchange(alice, room, "a new question")
     assert question.number("counter") == room.last_counter, "the new question came back as another one"
     assert answer.value("text") != "too late", "the answer to an earlier session's question came in a later one"
