@@ -16,6 +16,7 @@ from prosa_conformance.codec import Frame
 from prosa_conformance.contract import timers_text
 from prosa_conformance.language import _
 from prosa_conformance.launch import await_ready, server_values, spawn
+from prosa_conformance.match import ABSENT
 from prosa_conformance.outcome import NotApplicable, Unsupported, Violation
 from prosa_conformance.peer import Peer, Room
 from prosa_conformance.places import discard
@@ -249,6 +250,14 @@ class Server:
         """The operator types an answer; a server that answers by itself needs none."""
         if self.answers == "operator":
             self.type_line(text)
+
+    def pass_console(self, name: str = "dave") -> None:
+        """All that was typed is behind: a console may be read later than connections, but its lines in order."""
+        if self.answers == "operator":
+            peer, _room = self.joined(name)
+            self.type_line(f"@{peer.nick} news")
+            peer.expect("DELIVER", author_key=peer.server_key, text="news", reply_to=ABSENT)
+            peer.leave_politely()
 
     def exchange(self, peer: Peer, room: Room, question: str = "are you there?", **changes: Any) -> tuple[Frame, Frame]:
         """A whole question in @host, `changes` as for `Peer.make_publish`; see `see_answered`."""

@@ -58,6 +58,8 @@ def test_publish_before_bye_is_acknowledged(server: Server) -> None:
     alice.expect_until("ACK", acked_counter=room.last_counter)
     server.answer("too late")  # for a server that reads nothing while it thinks
     alice.expect_until("BYE", code="NORMAL")
+    alice.close()
+    server.pass_console()
 
 
 @clause("END-06", quote="Before READY a BYE MUST end the connection, and needs no answer", role="server")
@@ -259,6 +261,7 @@ def test_client_vanishes(fresh_server: Server, moment: Callable[[Server], Peer],
     if how == "half_close":
         bob.expect_until_end()
     fresh_server.check_alive()
+    fresh_server.pass_console()
     fresh_server.good_session("carol")
 
 
@@ -304,6 +307,8 @@ def test_outcomes_go_before_the_error(server: Server) -> None:
         mallory.expect_own(good)
         server.answer("too late")  # for a server that reads nothing while it thinks
         mallory.expect_error("BAD_FRAME")
+        mallory.close()
+        server.pass_console()
 
 
 @clause("ERR-03", quote="The receiver of an ERROR of class 01, 02, 03 or 06 MUST close, without a BYE", role="server")
@@ -417,3 +422,4 @@ def test_answer_to_a_bye_is_not_lost(server: Server) -> None:
     alice.expect_until("BYE", code="NORMAL")
     end = alice.expect_closed(silently=True)
     assert end is Kind.FIN, "the connection was reset: the server closed without reading to the end"
+    server.pass_console()
