@@ -150,7 +150,8 @@ def test_one_is_graded_anew_and_another_is_new(graded: Graded) -> None:
 def test_a_second_try_takes_back_what_the_first_has_failed(tmp_path: Path) -> None:
     """As on a machine that was too busy for it: only the first life of this program does not start."""
     ada = demo_class.program(tmp_path / "submissions" / "ada", "ada")
-    first = "from pathlib import Path\nflag = Path(__file__).with_name('was-here')\nwas_here = flag.exists()\nflag.touch()\n"
+    flag = "from pathlib import Path\nflag = Path(__file__).with_name('was-here')\n"
+    first = f"{flag}was_here = flag.exists()\nflag.touch()\n"
     server = (ada / "server.py").read_text()
     (ada / "server.py").write_text(f"{first}if not was_here:\n    raise SystemExit(1)\n{server}")
     graded = grade_class(tmp_path, "submissions", "--unsafe-local", "--rubric", rubric(tmp_path))
