@@ -256,6 +256,8 @@ static bool answer_room_id(struct word *args, size_t count)
     if (!to_octets_of_size(args[0], PROSA_KEY_SIZE, &server_key) ||
         !to_octets_of_size(args[1], PROSA_EPOCH_SIZE, &epoch) || !is_room(args[2]))
         return false;
+    if ((count == 4) != word_is(args[2], "@host"))
+        return false;
     if (count == 4 && !to_octets_of_size(args[3], PROSA_KEY_SIZE, &client_key))
         return false;
     prosa_room_id(server_key.at, epoch.at, prosa_bytes(args[2].at, args[2].size), client_key.at, room_id);

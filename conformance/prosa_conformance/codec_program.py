@@ -123,7 +123,7 @@ def answer_message(word: str) -> Reply:
 
 def answer_room_id(server_key: str, epoch: str, room: str, client_key: str | None = None) -> Reply:
     client = None if client_key is None else sized(client_key, 32)
-    if not kinds.PATTERN["room"].fullmatch(room.encode()):
+    if not kinds.PATTERN["room"].fullmatch(room.encode()) or (room == "@host") != (client is not None):
         raise Malformed(room)
     return {"room_id": crypto.room_id(sized(server_key, 32), sized(epoch, 16), room, client).hex()}
 

@@ -10,7 +10,7 @@ from prosa_conformance.codec import Frame
 from prosa_conformance.kinds import Value
 from prosa_conformance.registry import LABELS
 from vectors.collection import Collection, seed
-from vectors.samples import BOB_KEY, FORM, HOST_ROOM, ROOM, SERVER_KEY, SERVER_SEED, START_MS
+from vectors.samples import BOB_KEY, EPOCH, FORM, HOST_ROOM, ROOM, SERVER_KEY, SERVER_SEED, START_MS
 
 CHECKPOINT = FORM["checkpoint"].minimal()
 
@@ -104,6 +104,7 @@ def _unknown_requests(made: Collection) -> None:
 
 def _wrong_requests(made: Collection) -> None:
     ping, key = codec.encode(FORM["ping"].minimal()).hex(), SERVER_KEY.hex()
+    room = f"room-id {key} {EPOCH.hex()}"
     for identity, comment, request in (
         ("word-too-many", "one word too many", f"key {key} {key}"),
         ("word-too-few", "one word too few", f"verify {key}"),
@@ -115,6 +116,8 @@ def _wrong_requests(made: Collection) -> None:
         ("hexadecimal-prefix", "no prefix is due", f"key 0x{key}"),
         ("message-of-a-ping", "a PING is no message", f"message {ping}"),
         ("checkpoint-of-a-ping", "a PING is no CHECKPOINT", f"checkpoint {key} {ping}"),
+        ("room-of-a-client", "a named room is nobody's own", f"{room} lobby {key}"),
+        ("room-of-nobody", "each client has an @host of its own", f"{room} @host"),
         ("handshake-of-pings", "two PINGs are no handshake", f"handshake {ping} {ping}"),
     ):
         made.add(f"request-{identity}", "CON-13", comment, request, {"verdict": "unsupported"})

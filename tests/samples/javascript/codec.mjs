@@ -41,7 +41,7 @@ const requests = {
     return { ...verdict(crypto.messageIsSigned(frame)), author_zone: zone, id: crypto.messageId(zone) };
   },
   'room-id': (serverKey, epoch, room, clientKey) =>
-    ({ room_id: crypto.roomId(octets(serverKey), octets(epoch), room, clientKey && octets(clientKey)) }),
+    (room === '@host') !== (clientKey !== undefined) ? { verdict: 'unsupported' } : ({ room_id: crypto.roomId(octets(serverKey), octets(epoch), room, clientKey && octets(clientKey)) }),
   handshake(helloWord, challengeWord, authWord) {
     const hello = parse(helloWord, 'HELLO'), challenge = parse(challengeWord, 'CHALLENGE');
     const answer = { th1: crypto.th1(hello.octets, challenge.octets), th2: crypto.th2(hello.octets, challenge.octets),

@@ -63,12 +63,17 @@ def handshake(hello_word: str, challenge_word: str, auth_word: str | None = None
     return answer
 
 
+def room_id(server: str, epoch: str, room: str, client: str | None = None) -> dict[str, object]:
+    if (room == "@host") != (client is not None):
+        raise ValueError("a client's key belongs to @host, and to no other room")
+    return {"room_id": crypto.room_id(octets(server), octets(epoch), room, octets(client or "-"))}
+
+
 REQUESTS = {
     "decode": decode, "sign": sign, "message": message, "handshake": handshake,
     "key": lambda key: {"verdict": verdict(crypto.key_is_good(octets(key)))},
     "verify": lambda key, sig, text: {"verdict": verdict(crypto.verify(octets(key), octets(sig), octets(text)))},
-    "room-id": lambda server, epoch, room, client="-":
-        {"room_id": crypto.room_id(octets(server), octets(epoch), room, octets(client))},
+    "room-id": room_id,
     "chain-start": lambda room: {"hash": crypto.chain_start(octets(room))},
     "chain": lambda previous, seq, time, entry:
         {"hash": crypto.chain_next(octets(previous), int(seq), int(time), octets(entry))},

@@ -32,7 +32,8 @@ final class Codec {
             case "verify 3" -> verdict(Crypto.verify(octets(words.get(0)), octets(words.get(1)), octets(words.get(2))));
             case "sign 2" -> sign(octets(words.get(0)), octets(words.get(1)));
             case "message 1" -> message(parse(words.get(0), "PUBLISH", "DELIVER"));
-            case "room-id 3", "room-id 4" -> Json.object("room_id", Crypto.roomId(octets(words.get(0)), octets(words.get(1)),
+            case "room-id 3", "room-id 4" -> words.get(2).equals("@host") != (words.size() > 3) ? UNSUPPORTED
+                : Json.object("room_id", Crypto.roomId(octets(words.get(0)), octets(words.get(1)),
                 words.get(2), octets(words.size() > 3 ? words.get(3) : "-")));
             case "handshake 2", "handshake 3" -> handshake(parse(words.get(0), "HELLO"), parse(words.get(1), "CHALLENGE"),
                 words.size() > 2 ? parse(words.get(2), "AUTH") : null);
