@@ -41,10 +41,9 @@ class Door:
 
 
 def carry(source: socket.socket, target: socket.socket) -> None:
-    """Until one of them has ended; then the other ends as well."""
+    """Until the source has ended; the target is told, and may go on speaking."""
     with contextlib.suppress(OSError):
         while octets := source.recv(AT_ONCE):
             target.sendall(octets)
-    for one in (source, target):
-        with contextlib.suppress(OSError):
-            one.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)

@@ -16,7 +16,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -99,21 +99,27 @@ def answers_vectors(party: Party) -> None:
 # --- what is shown ---
 
 
-def rows(holes: dict[Cell, str], table: str) -> Iterator[tuple[str, list[Cell]]]:
-    here = [cell for cell in holes if cell.table == table]
-    for row in dict.fromkeys(cell.row for cell in here):
-        yield row, [cell for cell in here if cell.row == row]
+Table = dict[str, dict[str, Cell]]  # by row, then by column
+
+
+def tables(cells_of_all: Iterable[Cell]) -> dict[str, Table]:
+    found: dict[str, Table] = {}
+    for cell in cells_of_all:
+        found.setdefault(cell.table, {}).setdefault(cell.row, {})[cell.column] = cell
+    return found
+
+
+def columns_of(table: Table) -> list[str]:
+    return list(dict.fromkeys(column for line in table.values() for column in line))
 
 
 def show(holes: dict[Cell, str]) -> None:
-    for table in dict.fromkeys(cell.table for cell in holes):
-        lines = list(rows(holes, table))
-        columns = [cell.column for cell in lines[0][1]]
-        widths = [max(len(column), 9) + 2 for column in columns]
-        print(f"{table:32}" + "".join(f"{column:>{width}}" for column, width in zip(columns, widths, strict=True)))
-        for row, line in lines:
-            marks = [f"{cell.level} {'HOLE' if holes[cell] else 'ok'}" for cell in line]
-            print(f"{row:32}" + "".join(f"{mark:>{width}}" for mark, width in zip(marks, widths, strict=True)))
+    for name, table in tables(holes).items():
+        widths = {column: max(len(column), 9) + 2 for column in columns_of(table)}
+        print(f"{name:32}" + "".join(f"{column:>{width}}" for column, width in widths.items()))
+        for row, line in table.items():
+            marks = {column: f"{cell.level} {'HOLE' if holes[cell] else 'ok'}" for column, cell in line.items()}
+            print(f"{row:32}" + "".join(f"{marks.get(column, ''):>{width}}" for column, width in widths.items()))
         print()
     for cell, hole in holes.items():
         if hole:
@@ -131,8 +137,7 @@ def write(folder: Path, holes: dict[Cell, str]) -> None:
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    tables = {table: list(rows(holes, table)) for table in dict.fromkeys(cell.table for cell in holes)}
-    page = templates.get_template("page.html").render(tables=tables, holes=holes)
+    page = templates.get_template("page.html").render(tables=tables(holes), columns_of=columns_of, holes=holes)
     (folder / "interop.html").write_text(page, encoding="utf-8")
 
 
