@@ -39,13 +39,15 @@ ROW = re.compile(r"(?m)^(  [0-9a-f]{4}  )((?:[0-9a-f]{2} )+) *(.*)$")
 HEADER = 8
 # The rows of the steps and of the sequence, where two programs race.
 COURSE = re.compile(r"(?m)(?:^ *(?:\d+\. \[|\.\.\. \d).*\n|^  .* [|:].*[|:].*\n)+")
+# The number of an entry or a message in a sentence about them.
+NUMBER = re.compile(r"((?:entry|entrada|message|mensagem)\s+)\d+")
 
 
 @dataclass(frozen=True)
 class Fault:
     """What is run, and the words that choose its one test; `code` is the exit code.
 
-    Of one that `races` the steps are not compared: who is first differs from run to run.
+    Of one that `races` the steps and the numbers of messages are not compared: who is first differs from run to run.
     """
 
     words: tuple[str, ...]
@@ -99,7 +101,9 @@ def test_no_other_files() -> None:
 
 def steady(text: str, *, races: bool) -> str:
     """The text without what differs from run to run."""
-    text = ROW.sub(_masked, COURSE.sub("  #\n", text) if races else text)
+    if races:
+        text = NUMBER.sub(r"\1#", COURSE.sub("  #\n", text))
+    text = ROW.sub(_masked, text)
     for pattern, stand_in in VARIABLE:
         text = pattern.sub(stand_in, text)
     return text
