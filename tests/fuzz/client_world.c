@@ -235,7 +235,6 @@ static void on_event(struct world *world, const struct prosa_client_event *event
         break;
     case PROSA_CLIENT_CONFLICT:
         PROMISE((prosa_client_session_features(&world->session) & PROSA_FEATURE_AUDIT) != 0);
-        world->in_conflict = world->in_conflict || world->farewell == 0;
         break;
     case PROSA_CLIENT_SHUT:
         PROMISE(seen[PROSA_CLIENT_SHUT] == 1);
@@ -290,9 +289,13 @@ static bool write_some(struct world *world)
 static void tell(struct world *world)
 {
     struct prosa_client_event event;
+    bool was_ready = prosa_client_session_ready(&world->session);
     for (unsigned i = 0; prosa_client_session_next(&world->session, &event, world->now) == PROSA_OK; i++) {
         PROMISE(i < TURNS);
         on_event(world, &event);
+        /* Who has said BYE, heard or not yet, says nothing of a conflict [END-04]. */
+        world->in_conflict |= event.kind == PROSA_CLIENT_CONFLICT && was_ready;
+        was_ready = prosa_client_session_ready(&world->session);
     }
 }
 
